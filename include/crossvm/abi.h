@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The one truth of everything that a guest, its host and its peers agree on: PCI identity, BARs,
+ * registers, and the status page. Device, hosts, guest driver and library all include this file;
+ * nobody repeats a number. docs/device.md explains it to people.
+ *
+ * All registers and fields are little-endian. Included by the Linux kernel too, so it uses nothing
+ * but fixed-width integer types.
+ *
+ * Sources: PCI Local Bus Specification 3.0 (config space, MSI), and seL4's cross-VM device of
+ * revision 1, whose registers at 0x00-0x37 keep their place and meaning.
+ */
+#ifndef CROSSVM_ABI_H
+#define CROSSVM_ABI_H
+
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#include <linux/types.h>
+#else
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#endif
+
+#define CROSSVM_ABI_VERSION 2u
+#define CROSSVM_ABI_MAGIC   0x324d5658u /* "XVM2" */
+
+#define CROSSVM_PAGE_BYTES 4096u
+
+/* PCI identity. Existing guest software binds to the events function by vendor and device. */
+#define CROSSVM_PCI_VENDOR	  0x1af4u
+#define CROSSVM_PCI_DEVICE_EVENTS 0xa111u   /* registers and interrupt; in the single layout, all */
+#define CROSSVM_PCI_DEVICE_MEMORY 0xa112u   /* status page and dataport */
+#define CROSSVM_PCI_REVISION_1	  1u	    /* seL4's first device: registers 0x00-0x37 only */
+#define CROSSVM_PCI_REVISION	  2u	    /* the extended registers, from 0x38, are there */
+#define CROSSVM_PCI_CLASS	  0x050000u /* memory controller, RAM */
+/*
+ * Subsystem vendor is CROSSVM_PCI_VENDOR and subsystem id the low 16 bits of the connection id, in
+ * both functions, so that a pair is recognised from config space alone. On real PCI, pairs never
+ * span buses: both functions of one connection are in one slot.
+ */
+
+/* BARs, split layout (two functions). */
+#define CROSSVM_BAR_REGISTERS 0u /* events function: one page, trapped */
+#define CROSSVM_BAR_STATUS    0u /* memory function: the status page, one page of plain memory */
+#define CROSSVM_BAR_DATAPORT  2u /* memory function: 64-bit prefetchable; absent without dataport \
+				  */
+
+/*
+ * BARs, single layout (one function, for old guest software and for seL4): BAR0 is two pages, the
+ * registers and, at CROSSVM_SINGLE_STATUS_OFFSET, the status page; BAR1 is the dataport, 32-bit.
+ */
+#define CROSSVM_SINGLE_BAR_DATAPORT  1u
+#define CROSSVM_SINGLE_STATUS_OFFSET 0x1000u
+
+/*
+ * Registers in BAR0 of the events function, 32 bits each. An access of any width and offset acts on
+ * every register that it touches, lowest first; the device defines a result for all of them.
+ * Anything not listed reads as zero and ignores writes. Guests should use aligned 32-bit loads and
+ * stores: hypervisors cannot emulate every instruction on trapped memory.
+ */
+#define CROSSVM_REG_EMIT 0x00u /* w: any write emits one event to all other members */
+#define CROSSVM_REG_EVENT_COUNT                                                                 \
+	0x04u				/* r: events not yet acknowledged, saturating at 2^32-1 \
+					 * w: any value acknowledges what the last read returned */
+#define CROSSVM_REG_NAME	  0x08u /* r: connection name, NUL-padded, always with a NUL */
+#define CROSSVM_REG_MAGIC	  0x38u /* r: CROSSVM_ABI_MAGIC (from here on: revision 2) */
+#define CROSSVM_REG_VERSION	  0x3cu /* r: CROSSVM_ABI_VERSION */
+#define CROSSVM_REG_FEATURES	  0x40u /* r: CROSSVM_FEATURE_* */
+#define CROSSVM_REG_CONNECTION_ID 0x44u /* r: the same in both functions of a connection, never 0 \
+					 */
+#define CROSSVM_REG_MEMBER_ID	 0x48u	/* r: which member of the connection this VM is, from 0 */
+#define CROSSVM_REG_MEMBER_COUNT 0x4cu	/* r: how many members the connection has */
+#define CROSSVM_REG_ACCESS	 0x50u	/* r: CROSSVM_ACCESS_* of this member */
+#define CROSSVM_REG_STATUS_OFFSET \
+	0x54u /* r: of the status page in BAR0; 0: in the memory function */
+#define CROSSVM_REG_DATAPORT_BYTES 0x58u /* r: exact size, 64 bits in two registers, low first */
+#define CROSSVM_REG_TOTAL_EVENTS                                                                \
+	0x60u			  /* r: events since the device began, 64 bits; reading the low \
+				   * half latches the high half */
+#define CROSSVM_REG_CONTROL 0x68u /* rw: CROSSVM_CONTROL_*; 0 after reset */
+#define CROSSVM_REG_PENDING                                 \
+	0x6cu /* r: CROSSVM_PENDING_*, why INTx is asserted \
+	       * w: any value acknowledges what the last read returned */
+#define CROSSVM_REG_END 0x70u
+
+#define CROSSVM_NAME_BYTES 48u /* with the terminating NUL */
+#define CROSSVM_NAME_MAX   (CROSSVM_NAME_BYTES - 1u)
+
+#define CROSSVM_FEATURE_STATUS_PAGE 0x1u /* there is a status page */
+#define CROSSVM_FEATURE_PEERS	    0x2u /* peer states in it are kept up to date */
+#define CROSSVM_FEATURE_DATAPORT    0x4u /* there is a dataport */
+
+#define CROSSVM_ACCESS_READ  0x1u /* the dataport may be read */
+#define CROSSVM_ACCESS_WRITE 0x2u /* the dataport may be written */
+
+#define CROSSVM_CONTROL_OPEN 0x1u /* a guest process has the connection open: peers see it */
+#define CROSSVM_CONTROL_PEER_CHANGES \
+	0x2u /* interrupt also when CROSSVM_STATUS generation changes */
+
+#define CROSSVM_PENDING_EVENTS 0x1u
+#define CROSSVM_PENDING_PEERS  0x2u
+
+/* States of a member, as its peers see it. */
+#define CROSSVM_PEER_UNKNOWN 0u /* this host does not tell (no CROSSVM_FEATURE_PEERS) */
+#define CROSSVM_PEER_ABSENT  1u /* VM not running or its device not attached; component not there \
+				 */
+#define CROSSVM_PEER_PRESENT 2u /* attached, but no process has the connection open */
+#define CROSSVM_PEER_OPEN    3u /* a process has the connection open */
+
+#define CROSSVM_MAX_MEMBERS 64u /* of one connection */
+
+struct crossvm_peer_status {
+	uint32_t state;	      /* CROSSVM_PEER_* */
+	uint32_t incarnation; /* plus one each time the state becomes CROSSVM_PEER_OPEN */
+};
+
+/*
+ * The status page: the host writes it and never reads it, so nothing a guest stores there has any
+ * effect outside that guest. total_events only grows, nobody clears it: no event can be lost. The
+ * host stores with release order before it raises the interrupt; read with acquire.
+ */
+struct crossvm_status_page {
+	uint32_t magic;		/* CROSSVM_ABI_MAGIC */
+	uint32_t version;	/* CROSSVM_ABI_VERSION */
+	uint32_t connection_id; /* as CROSSVM_REG_CONNECTION_ID */
+	uint32_t member_id;
+	uint32_t member_count;
+	uint32_t access;   /* CROSSVM_ACCESS_* */
+	uint32_t features; /* CROSSVM_FEATURE_* */
+	uint32_t reserved0;
+	uint64_t dataport_bytes;
+	uint8_t reserved1[24];
+	uint8_t name[CROSSVM_NAME_BYTES];
+	uint8_t reserved2[16];
+	uint64_t total_events; /* a cache line of its own */
+	uint8_t reserved3[56];
+	uint32_t generation; /* changes after any entry of peers[] has changed */
+	uint8_t reserved4[60];
+	struct crossvm_peer_status peers[CROSSVM_MAX_MEMBERS]; /* by member id, oneself included */
+	uint8_t peer_names[CROSSVM_MAX_MEMBERS][CROSSVM_NAME_BYTES]; /* VM or component */
+	uint8_t reserved5[256];
+};
+
+static_assert(sizeof(struct crossvm_peer_status) == 8, "peer status is two words");
+static_assert(offsetof(struct crossvm_status_page, magic) == 0x00, "ABI");
+static_assert(offsetof(struct crossvm_status_page, version) == 0x04, "ABI");
+static_assert(offsetof(struct crossvm_status_page, connection_id) == 0x08, "ABI");
+static_assert(offsetof(struct crossvm_status_page, member_id) == 0x0c, "ABI");
+static_assert(offsetof(struct crossvm_status_page, member_count) == 0x10, "ABI");
+static_assert(offsetof(struct crossvm_status_page, access) == 0x14, "ABI");
+static_assert(offsetof(struct crossvm_status_page, features) == 0x18, "ABI");
+static_assert(offsetof(struct crossvm_status_page, dataport_bytes) == 0x20, "ABI");
+static_assert(offsetof(struct crossvm_status_page, name) == 0x40, "ABI");
+static_assert(offsetof(struct crossvm_status_page, total_events) == 0x80, "ABI");
+static_assert(offsetof(struct crossvm_status_page, generation) == 0xc0, "ABI");
+static_assert(offsetof(struct crossvm_status_page, peers) == 0x100, "ABI");
+static_assert(offsetof(struct crossvm_status_page, peer_names) == 0x300, "ABI");
+static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
+	      "the status page is a page");
+
+/* Limits that both ends rely on. */
+#define CROSSVM_MAX_DATAPORT_BYTES (1ull << 32) /* 4 GiB */
+#define CROSSVM_MAX_CONNECTIONS	   128u		/* of one VM */
+
+#endif
