@@ -29,23 +29,26 @@
 #define CROSSVM_PAGE_BYTES 4096u
 
 /* PCI identity. Existing guest software binds to the events function by vendor and device. */
-#define CROSSVM_PCI_VENDOR	  0x1af4u
+#define CROSSVM_PCI_VENDOR        0x1af4u
 #define CROSSVM_PCI_DEVICE_EVENTS 0xa111u   /* registers and interrupt; in the single layout, all */
 #define CROSSVM_PCI_DEVICE_MEMORY 0xa112u   /* status page and dataport */
-#define CROSSVM_PCI_REVISION_1	  1u	    /* seL4's first device: registers 0x00-0x37 only */
-#define CROSSVM_PCI_REVISION	  2u	    /* the extended registers, from 0x38, are there */
-#define CROSSVM_PCI_CLASS	  0x050000u /* memory controller, RAM */
+#define CROSSVM_PCI_REVISION_1    1u        /* seL4's first device: registers 0x00-0x37 only */
+#define CROSSVM_PCI_REVISION      2u        /* the extended registers, from 0x38, are there */
+#define CROSSVM_PCI_CLASS         0x050000u /* memory controller, RAM */
 /*
  * Subsystem vendor is CROSSVM_PCI_VENDOR and subsystem id the low 16 bits of the connection id, in
- * both functions, so that a pair is recognised from config space alone. On real PCI, pairs never
- * span buses: both functions of one connection are in one slot.
+ * both functions, so that a pair is recognised from config space alone. Both functions of one
+ * connection are in one slot.
  */
 
-/* BARs, split layout (two functions). */
-#define CROSSVM_BAR_REGISTERS 0u /* events function: one page, trapped */
-#define CROSSVM_BAR_STATUS    0u /* memory function: the status page, one page of plain memory */
-#define CROSSVM_BAR_DATAPORT  2u /* memory function: 64-bit prefetchable; absent without dataport \
-				  */
+/*
+ * BARs, split layout: the events function has one page of trapped registers; the memory function
+ * has the status page, one page of plain memory, and the dataport, 64-bit prefetchable and absent
+ * where there is no dataport.
+ */
+#define CROSSVM_BAR_REGISTERS 0u
+#define CROSSVM_BAR_STATUS    0u
+#define CROSSVM_BAR_DATAPORT  2u
 
 /*
  * BARs, single layout (one function, for old guest software and for seL4): BAR0 is two pages, the
@@ -59,60 +62,78 @@
  * every register that it touches, lowest first; the device defines a result for all of them.
  * Anything not listed reads as zero and ignores writes. Guests should use aligned 32-bit loads and
  * stores: hypervisors cannot emulate every instruction on trapped memory.
+ *
+ * EMIT            w: any write emits one event to all other members
+ * EVENT_COUNT     r: events not yet acknowledged, saturating at 2^32-1
+ *                 w: any value acknowledges what the last read returned; where the host maps
+ *                    the page readable and so sees no reads, all events so far
+ * NAME            r: connection name, NUL-padded, always with a NUL
+ * MAGIC           r: CROSSVM_ABI_MAGIC (it and all that follows: revision 2)
+ * VERSION         r: CROSSVM_ABI_VERSION
+ * FEATURES        r: CROSSVM_FEATURE_*
+ * CONNECTION_ID   r: the same in both functions of a connection, never 0
+ * MEMBER_ID       r: which member of the connection this VM is, from 0
+ * MEMBER_COUNT    r: how many members the connection has
+ * ACCESS          r: CROSSVM_ACCESS_* of this member
+ * STATUS_OFFSET   r: of the status page in BAR0; 0: it is in the memory function
+ * DATAPORT_BYTES  r: exact size, 64 bits in two registers, low half first
+ * TOTAL_EVENTS    r: events since the device began, 64 bits in two registers, low half first;
+ *                    reading the low half latches the high half
+ * CONTROL         rw: CROSSVM_CONTROL_*; 0 after reset
+ * PENDING         r: CROSSVM_PENDING_*, why INTx is asserted
+ *                 w: acknowledges likewise
  */
-#define CROSSVM_REG_EMIT 0x00u /* w: any write emits one event to all other members */
-#define CROSSVM_REG_EVENT_COUNT                                                                 \
-	0x04u				/* r: events not yet acknowledged, saturating at 2^32-1 \
-					 * w: any value acknowledges what the last read returned */
-#define CROSSVM_REG_NAME	  0x08u /* r: connection name, NUL-padded, always with a NUL */
-#define CROSSVM_REG_MAGIC	  0x38u /* r: CROSSVM_ABI_MAGIC (from here on: revision 2) */
-#define CROSSVM_REG_VERSION	  0x3cu /* r: CROSSVM_ABI_VERSION */
-#define CROSSVM_REG_FEATURES	  0x40u /* r: CROSSVM_FEATURE_* */
-#define CROSSVM_REG_CONNECTION_ID 0x44u /* r: the same in both functions of a connection, never 0 \
-					 */
-#define CROSSVM_REG_MEMBER_ID	 0x48u	/* r: which member of the connection this VM is, from 0 */
-#define CROSSVM_REG_MEMBER_COUNT 0x4cu	/* r: how many members the connection has */
-#define CROSSVM_REG_ACCESS	 0x50u	/* r: CROSSVM_ACCESS_* of this member */
-#define CROSSVM_REG_STATUS_OFFSET \
-	0x54u /* r: of the status page in BAR0; 0: in the memory function */
-#define CROSSVM_REG_DATAPORT_BYTES 0x58u /* r: exact size, 64 bits in two registers, low first */
-#define CROSSVM_REG_TOTAL_EVENTS                                                                \
-	0x60u			  /* r: events since the device began, 64 bits; reading the low \
-				   * half latches the high half */
-#define CROSSVM_REG_CONTROL 0x68u /* rw: CROSSVM_CONTROL_*; 0 after reset */
-#define CROSSVM_REG_PENDING                                 \
-	0x6cu /* r: CROSSVM_PENDING_*, why INTx is asserted \
-	       * w: any value acknowledges what the last read returned */
-#define CROSSVM_REG_END 0x70u
+#define CROSSVM_REG_EMIT           0x00u
+#define CROSSVM_REG_EVENT_COUNT    0x04u
+#define CROSSVM_REG_NAME           0x08u
+#define CROSSVM_REG_MAGIC          0x38u
+#define CROSSVM_REG_VERSION        0x3cu
+#define CROSSVM_REG_FEATURES       0x40u
+#define CROSSVM_REG_CONNECTION_ID  0x44u
+#define CROSSVM_REG_MEMBER_ID      0x48u
+#define CROSSVM_REG_MEMBER_COUNT   0x4cu
+#define CROSSVM_REG_ACCESS         0x50u
+#define CROSSVM_REG_STATUS_OFFSET  0x54u
+#define CROSSVM_REG_DATAPORT_BYTES 0x58u
+#define CROSSVM_REG_TOTAL_EVENTS   0x60u
+#define CROSSVM_REG_CONTROL        0x68u
+#define CROSSVM_REG_PENDING        0x6cu
+#define CROSSVM_REG_END            0x70u
 
 #define CROSSVM_NAME_BYTES 48u /* with the terminating NUL */
 #define CROSSVM_NAME_MAX   (CROSSVM_NAME_BYTES - 1u)
 
 #define CROSSVM_FEATURE_STATUS_PAGE 0x1u /* there is a status page */
-#define CROSSVM_FEATURE_PEERS	    0x2u /* peer states in it are kept up to date */
+#define CROSSVM_FEATURE_PEERS       0x2u /* peer states in it are kept up to date */
 #define CROSSVM_FEATURE_DATAPORT    0x4u /* there is a dataport */
 
 #define CROSSVM_ACCESS_READ  0x1u /* the dataport may be read */
 #define CROSSVM_ACCESS_WRITE 0x2u /* the dataport may be written */
 
-#define CROSSVM_CONTROL_OPEN 0x1u /* a guest process has the connection open: peers see it */
-#define CROSSVM_CONTROL_PEER_CHANGES \
-	0x2u /* interrupt also when CROSSVM_STATUS generation changes */
+/*
+ * CONTROL: OPEN says that a guest process has the connection open, and peers see it; PEER_CHANGES
+ * asks for an interrupt also when the status page's generation changes.
+ */
+#define CROSSVM_CONTROL_OPEN         0x1u
+#define CROSSVM_CONTROL_PEER_CHANGES 0x2u
 
 #define CROSSVM_PENDING_EVENTS 0x1u
 #define CROSSVM_PENDING_PEERS  0x2u
 
-/* States of a member, as its peers see it. */
-#define CROSSVM_PEER_UNKNOWN 0u /* this host does not tell (no CROSSVM_FEATURE_PEERS) */
-#define CROSSVM_PEER_ABSENT  1u /* VM not running or its device not attached; component not there \
-				 */
-#define CROSSVM_PEER_PRESENT 2u /* attached, but no process has the connection open */
-#define CROSSVM_PEER_OPEN    3u /* a process has the connection open */
+/*
+ * States of a member, as its peers see it. UNKNOWN: this host does not tell (no
+ * CROSSVM_FEATURE_PEERS). ABSENT: VM not running, or component not there. PRESENT: attached, but
+ * no process has the connection open. OPEN: a process has.
+ */
+#define CROSSVM_PEER_UNKNOWN 0u
+#define CROSSVM_PEER_ABSENT  1u
+#define CROSSVM_PEER_PRESENT 2u
+#define CROSSVM_PEER_OPEN    3u
 
 #define CROSSVM_MAX_MEMBERS 64u /* of one connection */
 
 struct crossvm_peer_status {
-	uint32_t state;	      /* CROSSVM_PEER_* */
+	uint32_t state;       /* CROSSVM_PEER_* */
 	uint32_t incarnation; /* plus one each time the state becomes CROSSVM_PEER_OPEN */
 };
 
@@ -122,8 +143,8 @@ struct crossvm_peer_status {
  * host stores with release order before it raises the interrupt; read with acquire.
  */
 struct crossvm_status_page {
-	uint32_t magic;		/* CROSSVM_ABI_MAGIC */
-	uint32_t version;	/* CROSSVM_ABI_VERSION */
+	uint32_t magic;         /* CROSSVM_ABI_MAGIC */
+	uint32_t version;       /* CROSSVM_ABI_VERSION */
 	uint32_t connection_id; /* as CROSSVM_REG_CONNECTION_ID */
 	uint32_t member_id;
 	uint32_t member_count;
@@ -162,6 +183,6 @@ static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
 
 /* Limits that both ends rely on. */
 #define CROSSVM_MAX_DATAPORT_BYTES (1ull << 32) /* 4 GiB */
-#define CROSSVM_MAX_CONNECTIONS	   128u		/* of one VM */
+#define CROSSVM_MAX_CONNECTIONS    128u         /* of one VM */
 
 #endif
