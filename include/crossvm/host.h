@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a Linux program needs, besides <cross_vm_connection.h>, to be a VMM of its own: VMs that
+ * QEMU (10.1 or newer) attaches to over vfio-user, frames from sealed memory fds, an event loop.
+ *
+ *	struct crossvm_host *host;
+ *	vm_t *vm;
+ *	crossvm_host_create(&(struct crossvm_host_options){0}, &host);
+ *	crossvm_vm_create(host, &(struct crossvm_vm_options){.name = "guest", .socket_dir = dir}, &vm);
+ *	... crossvm_dataport_create(), crossvm_frames_from_memfd() ...
+ *	cross_vm_connections_init_common(vm, 0, handles, n, crossvm_vm_pci(vm),
+ *					 crossvm_host_alloc_irq);
+ *	... crossvm_vm_qemu_args() tells what to add to QEMU's command line ...
+ *	while (running)
+ *		crossvm_host_dispatch(host, -1);
+ *	crossvm_connections_destroy(vm);
+ *	crossvm_vm_destroy(vm);
+ *	crossvm_host_destroy(host);
+ *
+ * Thread-safety: everything of one host, its VMs and their connections belongs to one thread at a
+ * time. consume_connection_event() therefore runs in the thread that dispatches. Different hosts
+ * are independent.
+ *
+ * Errors: 0 or -errno, unless said otherwise, and a sentence for a person through options.log.
+ */
+#ifndef CROSSVM_HOST_H
+#define CROSSVM_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <crossvm/platform_types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct crossvm_host;
+
+enum crossvm_log_level {
+	CROSSVM_LOG_ERROR,
+	CROSSVM_LOG_WARNING,
+	CROSSVM_LOG_INFO,
+	CROSSVM_LOG_DEBUG,
+};
+
+/* message has no newline. What a guest or a client can provoke is rate-limited before it comes. */
+typedef void (*crossvm_log_fn)(void *context, enum crossvm_log_level level, const char *message);
+
+struct crossvm_host_options {
+	crossvm_log_fn log; /* NULL: errors and warnings go to stderr */
+	void *log_context;
+	/*
+	 * Bytes of the arena, the memory shared with processes cloned from this one in which all
+	 * state stands that changes after initialisation (see crossvm_host_recover()). 0: 64 MiB of
+	 * address space, of which only what is used takes memory.
+	 */
+	size_t arena_bytes;
+};
+
+int crossvm_host_create(const struct crossvm_host_options *options, struct crossvm_host **host);
+/* All VMs must have been destroyed. NULL is accepted. */
+void crossvm_host_destroy(struct crossvm_host *host);
+
+/* Becomes readable (poll, epoll) when crossvm_host_dispatch() has something to do. Stays owned. */
+int crossvm_host_fd(const struct crossvm_host *host);
+
+/*
+ * Serve what guests and other watched descriptors want.
+ *
+ * @timeout_ms: how long to wait for something to do; 0: not at all, -1: without limit.
+ * @return how many descriptors were served, 0 after the timeout or a signal, or -errno.
+ */
+int crossvm_host_dispatch(struct crossvm_host *host, int timeout_ms);
+
+/*
+ * Watch a descriptor of the caller's own in the host's loop.
+ *
+ * @slot: arena memory for the registration, from crossvm_host_allocate(), of
+ *   CROSSVM_HOST_WATCH_BYTES; it outlives the process, function and context must be valid in every
+ *   process that dispatches (they are, in clones).
+ * @events: EPOLLIN and the like.
+ */
+#define CROSSVM_HOST_WATCH_BYTES 64
+typedef void (*crossvm_host_watch_fn)(void *context, uint32_t events);
+int crossvm_host_watch(struct crossvm_host *host, void *slot, int fd, uint32_t events,
+		       crossvm_host_watch_fn function, void *context);
+void crossvm_host_unwatch(struct crossvm_host *host, void *slot);
+
+/*
+ * Memory in the arena: zeroed, aligned to 64 bytes, at the same address in every process cloned
+ * from this one, given back with the host only. NULL when the arena is full.
+ */
+void *crossvm_host_allocate(struct crossvm_host *host, size_t bytes);
+
+/*
+ * Carry on after another process that dispatched this host has died at any instant. Call it once in
+ * a process that was cloned, with CLONE_FILES and without CLONE_VM, from the one which initialised
+ * the host, before its first dispatch. Applies what was received but not finished, sends what was
+ * not yet sent, adopts clients that were accepted but not yet recorded, and closes descriptors that
+ * nobody knows.
+ *
+ * @known: called for each descriptor that the host itself does not know; returns whether the caller
+ *   does. Descriptors known to nobody are closed. NULL: the caller knows all of them.
+ */
+int crossvm_host_recover(struct crossvm_host *host, bool (*known)(void *context, int fd),
+			 void *context);
+
+/* A VM that QEMU attaches to. */
+
+struct crossvm_vm_options {
+	const char *name; /* 1 to CROSSVM_NAME_MAX bytes of [A-Za-z0-9_.-]; copied */
+	/*
+	 * Existing directory for the VM's listening sockets, one for each function of each
+	 * connection: NAME.CONNECTION.events and NAME.CONNECTION.memory; copied. Stale sockets of
+	 * processes that are gone are replaced, live ones are not (-EADDRINUSE).
+	 */
+	const char *socket_dir;
+	/* Who may attach, besides root and the effective user of this process. -1: nobody else. */
+	uid_t allowed_user;
+	gid_t allowed_group;
+	mode_t socket_mode; /* of the sockets; 0: 0600, or 0660 with an allowed_group */
+};
+
+int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options *options,
+		      vm_t **vm);
+/* Disconnects QEMU, removes the sockets. Its connections must have been destroyed. NULL is fine. */
+void crossvm_vm_destroy(vm_t *vm);
+
+/* The VM's PCI space, for cross_vm_connections_init_common(). */
+vmm_pci_space_t *crossvm_vm_pci(vm_t *vm);
+
+/*
+ * An alloc_irq for cross_vm_connections_init_common(). QEMU's guests get their interrupt from the
+ * guest's own PCI set-up, so the number only tells connections apart: each call returns another.
+ */
+int crossvm_host_alloc_irq(void);
+
+/*
+ * QEMU options (one "-device ..." pair after another, each string of its own) with which a QEMU
+ * attaches to all connections that the VM has.
+ *
+ * @args: set to a NULL-terminated array; free it with one free().
+ */
+int crossvm_vm_qemu_args(const vm_t *vm, char ***args);
+
+/* Dataports. */
+
+/*
+ * A dataport's memory: a memory fd of exactly bytes (whole pages), all of it allocated now, sealed
+ * so that nobody can change its size, and of mode 0600 so that nobody else's read-only descriptor
+ * can be opened again for writing.
+ */
+int crossvm_dataport_create(const char *name, size_t bytes, int *fd);
+
+/*
+ * Frame handles for a part of a memory fd, for crossvm_dataport_handle.frames. The fd must stay
+ * open until the connection is destroyed, and stays the caller's. It must be sealed against
+ * shrinking (-EPERM if not).
+ *
+ * @offset, @frame_bytes: whole pages.
+ * @frames: room for num_frames handles.
+ */
+int crossvm_frames_from_memfd(int fd, size_t offset, size_t frame_bytes, int num_frames,
+			      seL4_CPtr *frames);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
