@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What people type. The work is done by Meson and Ninja below build/, one tree for each purpose.
+
+MESON := meson
+NINJA := ninja
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+RELEASE := build/release
+CHECK   := build/check
+CLANG   := build/clang
+
+.PHONY: all
+all: $(RELEASE)/build.ninja ## build everything, optimised, in build/release
+	$(NINJA) -C $(RELEASE)
+
+.PHONY: help
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+.PHONY: packages
+packages: ## install the Debian packages that building and testing need
+	@setup/packages
+
+.PHONY: setup
+setup: packages ## get all that VMs need as well (QEMU, kernels) below build/
+	@for what in qemu kernel busybox; do setup/$$what >/dev/null || exit; done
+
+.PHONY: demo
+demo: setup all ## two VMs and a component exchange data, before your eyes
+	@examples/demo/run
+
+.PHONY: check
+check: setup ## run all tests that take minutes
+	@tests/run check
+
+.PHONY: check-long
+check-long: setup ## and those that take longer
+	@tests/run check-long
+
+.PHONY: bench
+bench: setup all ## measure against peers; table and plot in build/bench
+	@bench/run
+
+.PHONY: lint
+lint: packages ## formatting, clang-tidy, checkpatch, sparse, shellcheck
+	@tests/run lint
+
+.PHONY: format
+format: packages ## format all C as .clang-format says
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: coverage
+coverage: packages ## line coverage of the tests without guests, in build/coverage
+	@tests/run coverage
+
+.PHONY: install
+install: all ## install below PREFIX (/usr/local), with DESTDIR in front
+	$(MESON) install -C $(RELEASE) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+.PHONY: clean
+clean: ## remove what was built, keep what was downloaded
+	rm -rf $(RELEASE) $(CHECK) $(CLANG) build/coverage build/bench
+
+# The optimised tree; the other trees are set up by tests/run.
+$(RELEASE)/build.ninja: packages
+	@test -f $@ || $(MESON) setup --prefix=$(PREFIX) --buildtype=release $(RELEASE) .
