@@ -9,13 +9,15 @@
  * memory that outlives a process and pick it up again. Its handle, struct crossvm_device, binds the
  * state to this process: status page, callbacks.
  *
- * Every operation that a guest can cause is idempotent, given the same state before the last guest
- * read: applying it twice is the same as once. (A host that dies between applying and answering
- * applies it again.) The one exception is an emit, which is handed to ops->emit.
+ * Every operation that a guest can cause is idempotent: applying it twice in a row is the same as
+ * once. (A host that dies between applying and answering applies it again.) Exceptions are the
+ * callbacks, among them ops->emit, and an acknowledgement with options.reads_untrapped.
  *
- * Thread-safety: crossvm_device_events_*() and crossvm_device_peer_set() may run in another thread
- * than everything else of the same device. All other calls on one device must be serialised by the
- * caller. Different devices are independent.
+ * Thread-safety: crossvm_device_events_*() and crossvm_device_intx_level() may run in any thread;
+ * crossvm_device_peer_*() and crossvm_device_wants_peer_changes() in one thread beside the one that
+ * handles guest input. None of them blocks. All other calls on one device must be serialised by
+ * the caller, and nothing else may run during state_init, reset and recover. Different devices are
+ * independent.
  */
 #ifndef CROSSVM_DEVICE_DEVICE_H
 #define CROSSVM_DEVICE_DEVICE_H
@@ -59,28 +61,41 @@ struct crossvm_function_state {
 	uint8_t writable[CROSSVM_CONFIG_BYTES]; /* bits that a guest's write changes */
 };
 
+/*
+ * Of events and peer changes there are three marks each: how many there were, how many the guest
+ * was shown (by a read of the count, or by the mirror), and how many it has acknowledged. An
+ * acknowledgement moves the third to the second, so what came in between stays pending.
+ */
 struct crossvm_device_state {
 	struct crossvm_device_options options;
 	struct crossvm_function_state functions[CROSSVM_FUNCTION_COUNT];
-	_Atomic uint64_t total;      /* events ever */
-	_Atomic uint32_t generation; /* of peer changes */
-	uint64_t acked_total;        /* events the guest has acknowledged */
-	uint64_t read_total;         /* what its last read of count or pending showed */
-	uint32_t acked_generation;   /* peer changes, likewise */
-	uint32_t read_generation;
-	uint32_t latched_total_high;
-	_Atomic uint32_t control; /* CROSSVM_CONTROL_* */
+	_Atomic uint64_t total; /* events ever */
+	_Atomic uint64_t shown_total;
+	_Atomic uint64_t acked_total;
+	_Atomic uint32_t generation; /* peer changes ever */
+	_Atomic uint32_t shown_generation;
+	_Atomic uint32_t acked_generation;
+	_Atomic uint32_t control;    /* CROSSVM_CONTROL_* */
+	_Atomic uint32_t intx_off;   /* COMMAND or an enabled MSI keep INTA from being asserted */
+	_Atomic uint32_t changes;    /* that the pages must follow */
+	_Atomic uint32_t publishing; /* a thread is writing them */
+	uint64_t latched_total;      /* what CROSSVM_REG_TOTAL_EVENTS shows */
+	/* Copies of what stands in the status page, which the guest may have overwritten. */
+	struct crossvm_peer_status peers[CROSSVM_MAX_MEMBERS];
+	uint8_t peer_names[CROSSVM_MAX_MEMBERS][CROSSVM_NAME_BYTES];
 };
 
 struct crossvm_device_ops {
-	/* The guest emitted, one event. Called from crossvm_device_registers_write(). */
+	/* The guest emitted, one event. Called from crossvm_device_registers_write(). May be NULL. */
 	void (*emit)(void *context);
 	/*
 	 * The guest wrote something that may have changed crossvm_device_intx_level(): an
-	 * acknowledgement, INTx disable, control. May be NULL.
+	 * acknowledgement, COMMAND, MSI control, CONTROL; or reset did. Called even if the level is
+	 * still the same, so that an edge can be raised again for what is still pending. May be
+	 * NULL.
 	 */
 	void (*interrupt_changed)(void *context);
-	/* The guest stored a new CROSSVM_CONTROL_* value, or reset cleared it. May be NULL. */
+	/* The guest stored CROSSVM_CONTROL_*, maybe the same again, or reset did. May be NULL. */
 	void (*control_changed)(void *context, uint32_t control);
 };
 
@@ -89,16 +104,19 @@ struct crossvm_device {
 	struct crossvm_status_page *status;
 	/*
 	 * With options.reads_untrapped: the page that the guest sees in place of the registers. The
-	 * device keeps it up to date; the host maps it read-only. Otherwise NULL.
+	 * device keeps it up to date; the host maps it read-only. Since no read is seen there, a
+	 * count that is not 0 stands still until the guest acknowledges it. Otherwise NULL.
 	 */
 	void *mirror;
-	const struct crossvm_device_ops *ops;
+	const struct crossvm_device_ops *ops; /* NULL: nobody is told */
 	void *context;
 };
 
 /*
  * Make state a device in its power-on state and fill the status page (and mirror, where there is
- * one: may be NULL otherwise). options is copied.
+ * one: may be NULL otherwise), both zeroed by the caller. options is copied. Here and later the two
+ * pages are touched with aligned 32 and 64-bit stores only and never read (but for a trapped read
+ * where there is a mirror), so they may be device memory.
  *
  * @return NULL, or what is wrong with options as a static sentence for a person.
  */
@@ -115,8 +133,10 @@ unsigned int crossvm_device_function_count(const struct crossvm_device_state *st
 
 /*
  * Config space. Any offset and length: bytes from CROSSVM_CONFIG_BYTES on read as zero and ignore
- * writes. Identity, capabilities and status are read-only whatever a guest writes; BARs size and
- * relocate as PCI says; COMMAND keeps memory, bus master and INTx disable.
+ * writes; a function that the layout does not have reads as all ones. Identity, capabilities and
+ * status are read-only whatever a guest writes; BARs size and relocate as PCI says; COMMAND keeps
+ * memory, bus master and INTx disable. A host that plays firmware too writes BARs, COMMAND and the
+ * interrupt line in just this way.
  */
 void crossvm_device_config_read(struct crossvm_device *dev, enum crossvm_function function,
 				uint32_t offset, void *data, size_t bytes);
@@ -140,23 +160,46 @@ void crossvm_device_registers_read(struct crossvm_device *dev, uint32_t offset, 
 void crossvm_device_registers_write(struct crossvm_device *dev, uint32_t offset, const void *data,
 				    size_t bytes);
 
-/* Record events for the guest in state and status page; the caller then interrupts. */
+/*
+ * Record events for the guest in state and status page; the caller then interrupts. Where several
+ * threads touch a device, each must do so for itself, and interrupt_changed must raise again what
+ * is pending: a call may return while another thread still publishes its events.
+ */
 void crossvm_device_events_add(struct crossvm_device *dev, uint64_t count);
-/* The same as an absolute total: repeating it, or an older one, does nothing. */
-void crossvm_device_events_set(struct crossvm_device *dev, uint64_t total);
+/*
+ * The same as an absolute total: repeating it, or an older one, does nothing. Returns whether the
+ * total has grown.
+ */
+bool crossvm_device_events_set(struct crossvm_device *dev, uint64_t total);
 
-/* Record a member's state. Returns whether it changed, and so whether generation did. */
+/*
+ * Record a member's state. Returns whether it changed, and so whether generation did. Unknown
+ * members do nothing.
+ */
 bool crossvm_device_peer_set(struct crossvm_device *dev, uint32_t member_id,
 			     struct crossvm_peer_status status);
 /* Publish a member's name in the status page; truncated to CROSSVM_NAME_MAX. */
 void crossvm_device_peer_name(struct crossvm_device *dev, uint32_t member_id, const char *name);
 
-/* Whether INTA is asserted: something is unacknowledged and INTx is not disabled. */
+/*
+ * Whether INTA is asserted: something is unacknowledged, INTx is not disabled and MSI is not
+ * enabled.
+ */
 bool crossvm_device_intx_level(struct crossvm_device *dev);
 /* Whether a change of peers is to interrupt (CROSSVM_CONTROL_PEER_CHANGES). */
 bool crossvm_device_wants_peer_changes(struct crossvm_device *dev);
 
-/* As after power-on, except that events are never uncounted and peers stay as they are. */
+/*
+ * As after power-on, except that events are never uncounted nor acknowledged, and peers stay as
+ * they are. The status page is filled anew.
+ */
 void crossvm_device_reset(struct crossvm_device *dev);
+
+/*
+ * Pick up a state whose process died at any instant: finish what it was publishing. The caller then
+ * applies the guest input that was not answered again, and interrupts the guest once, since an
+ * interrupt may have been lost too.
+ */
+void crossvm_device_recover(struct crossvm_device *dev);
 
 #endif

@@ -65,8 +65,9 @@
  *
  * EMIT            w: any write emits one event to all other members
  * EVENT_COUNT     r: events not yet acknowledged, saturating at 2^32-1
- *                 w: any value acknowledges what the last read returned; where the host maps
- *                    the page readable and so sees no reads, all events so far
+ *                 w: any value acknowledges what the last read returned. Where the host maps the
+ *                    page readable and so sees no reads, a count that is not 0 stands still
+ *                    until a write acknowledges just that count
  * NAME            r: connection name, NUL-padded, always with a NUL
  * MAGIC           r: CROSSVM_ABI_MAGIC (it and all that follows: revision 2)
  * VERSION         r: CROSSVM_ABI_VERSION
@@ -78,7 +79,8 @@
  * STATUS_OFFSET   r: of the status page in BAR0; 0: it is in the memory function
  * DATAPORT_BYTES  r: exact size, 64 bits in two registers, low half first
  * TOTAL_EVENTS    r: events since the device began, 64 bits in two registers, low half first;
- *                    reading the low half latches the high half
+ *                    reading the low half latches both (where the host sees reads; the status
+ *                    page has the same number in one piece)
  * CONTROL         rw: CROSSVM_CONTROL_*; 0 after reset
  * PENDING         r: CROSSVM_PENDING_*, why INTx is asserted
  *                 w: acknowledges likewise

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The register page. An access acts on every 32-bit register that it touches, lowest first. Where
+ * the guest's reads do not trap, it reads the mirror instead, which holds the same values.
+ */
+#include "device/internal.h"
+
+#define CONTROL_BITS (CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES)
+
+/* Registers that change; the mirror follows them. All others are fixed for the device's life. */
+static const uint32_t live_registers[] = {
+	CROSSVM_REG_EVENT_COUNT, CROSSVM_REG_TOTAL_EVENTS, CROSSVM_REG_TOTAL_EVENTS + 4,
+	CROSSVM_REG_CONTROL,     CROSSVM_REG_PENDING,
+};
+
+/* Mark events as shown, as many as the count can say. */
+static void show_events(struct crossvm_device_state *state)
+{
+	uint64_t acked = state->acked_total;
+	uint64_t pending = state->total - acked;
+
+	state->shown_total = acked + (pending < UINT32_MAX ? pending : UINT32_MAX);
+}
+
+static void show_peers(struct crossvm_device_state *state)
+{
+	state->shown_generation =
+		crossvm_peers_pending(state) ? state->generation : state->acked_generation;
+}
+
+/* What happens as the guest reads a register, just before it does. */
+static void show_register(struct crossvm_device_state *state, uint32_t reg)
+{
+	switch (reg) {
+	case CROSSVM_REG_EVENT_COUNT:
+		show_events(state);
+		break;
+	case CROSSVM_REG_TOTAL_EVENTS:
+		state->latched_total = state->total;
+		break;
+	case CROSSVM_REG_PENDING:
+		show_events(state);
+		show_peers(state);
+		break;
+	default:
+		break;
+	}
+}
+
+static uint32_t name_word(const struct crossvm_device_options *options, uint32_t offset)
+{
+	uint32_t word;
+
+	__builtin_memcpy(&word, options->name + offset, sizeof(word));
+	return word;
+}
+
+static uint32_t pending_bits(const struct crossvm_device_state *state)
+{
+	uint32_t bits = 0;
+
+	if (state->shown_total != state->acked_total)
+		bits |= CROSSVM_PENDING_EVENTS;
+	if (state->shown_generation != state->acked_generation)
+		bits |= CROSSVM_PENDING_PEERS;
+	return bits;
+}
+
+static uint32_t fixed_value(const struct crossvm_device_options *options, uint32_t reg)
+{
+	switch (reg) {
+	case CROSSVM_REG_MAGIC:
+		return CROSSVM_ABI_MAGIC;
+	case CROSSVM_REG_VERSION:
+		return CROSSVM_ABI_VERSION;
+	case CROSSVM_REG_FEATURES:
+		return crossvm_features(options);
+	case CROSSVM_REG_CONNECTION_ID:
+		return options->connection_id;
+	case CROSSVM_REG_MEMBER_ID:
+		return options->member_id;
+	case CROSSVM_REG_MEMBER_COUNT:
+		return options->member_count;
+	case CROSSVM_REG_ACCESS:
+		return options->access;
+	case CROSSVM_REG_STATUS_OFFSET:
+		return options->layout == CROSSVM_LAYOUT_SINGLE ? CROSSVM_SINGLE_STATUS_OFFSET : 0;
+	case CROSSVM_REG_DATAPORT_BYTES:
+		return (uint32_t)options->dataport_bytes;
+	case CROSSVM_REG_DATAPORT_BYTES + 4:
+		return (uint32_t)(options->dataport_bytes >> 32);
+	default:
+		break;
+	}
+	if (reg >= CROSSVM_REG_NAME && reg < CROSSVM_REG_NAME + CROSSVM_NAME_BYTES)
+		return name_word(options, reg - CROSSVM_REG_NAME);
+	return 0;
+}
+
+static uint32_t register_value(const struct crossvm_device_state *state, uint32_t reg)
+{
+	switch (reg) {
+	case CROSSVM_REG_EVENT_COUNT:
+		return (uint32_t)(state->shown_total - state->acked_total);
+	case CROSSVM_REG_TOTAL_EVENTS:
+		return (uint32_t)state->latched_total;
+	case CROSSVM_REG_TOTAL_EVENTS + 4:
+		return (uint32_t)(state->latched_total >> 32);
+	case CROSSVM_REG_CONTROL:
+		return state->control;
+	case CROSSVM_REG_PENDING:
+		return pending_bits(state);
+	default:
+		return fixed_value(&state->options, reg);
+	}
+}
+
+static void mirror_register(struct crossvm_device *dev, uint32_t reg)
+{
+	uint32_t *mirror = dev->mirror;
+
+	__atomic_store_n(&mirror[reg / 4], register_value(dev->state, reg), __ATOMIC_RELEASE);
+}
+
+/*
+ * What is shown before the mirror says so can only be acknowledged by a guest that looks nowhere
+ * first; the other way round, an acknowledgement of what the guest has seen could go lost.
+ */
+void crossvm_registers_publish(struct crossvm_device *dev)
+{
+	struct crossvm_device_state *state = dev->state;
+
+	if (state->shown_total == state->acked_total)
+		show_events(state);
+	if (state->shown_generation == state->acked_generation)
+		show_peers(state);
+	state->latched_total = state->total;
+	for (size_t i = 0; i < sizeof(live_registers) / sizeof(*live_registers); i++)
+		mirror_register(dev, live_registers[i]);
+}
+
+void crossvm_registers_fill(struct crossvm_device *dev)
+{
+	if (crossvm_reads_trap(dev->state))
+		return;
+	for (uint32_t reg = 0; reg < CROSSVM_REG_END; reg += 4)
+		mirror_register(dev, reg);
+}
+
+static uint32_t read_register(struct crossvm_device *dev, uint32_t reg)
+{
+	const uint32_t *mirror = dev->mirror;
+
+	if (!crossvm_reads_trap(dev->state))
+		return __atomic_load_n(&mirror[reg / 4], __ATOMIC_ACQUIRE);
+	show_register(dev->state, reg);
+	return register_value(dev->state, reg);
+}
+
+/* The part of an access that falls on one register: bytes from..to of the register. */
+struct part {
+	uint32_t from;
+	uint32_t to;
+	size_t at; /* of the first, in the access's data */
+};
+
+/* Where an access ends, as far as registers go. */
+static uint64_t end_of(uint32_t offset, size_t bytes)
+{
+	return (uint64_t)offset + (bytes < CROSSVM_REG_END ? bytes : CROSSVM_REG_END);
+}
+
+static struct part part_of(uint32_t reg, uint32_t offset, uint64_t end)
+{
+	struct part part = {
+		.from = offset > reg ? offset - reg : 0,
+		.to = end < reg + 4 ? (uint32_t)(end - reg) : 4,
+		.at = offset > reg ? 0 : reg - offset,
+	};
+
+	return part;
+}
+
+void crossvm_device_registers_read(struct crossvm_device *dev, uint32_t offset, void *data,
+				   size_t bytes)
+{
+	uint64_t end = end_of(offset, bytes);
+	uint8_t *out = data;
+
+	__builtin_memset(out, 0, bytes);
+	if (bytes == 0)
+		return;
+	for (uint32_t reg = offset & ~3u; reg < CROSSVM_REG_END && reg < end; reg += 4) {
+		uint32_t value = read_register(dev, reg);
+		struct part part = part_of(reg, offset, end);
+
+		__builtin_memcpy(out + part.at, (uint8_t *)&value + part.from, part.to - part.from);
+	}
+}
+
+static void write_control(struct crossvm_device *dev, uint32_t value)
+{
+	dev->state->control = value;
+	crossvm_publish(dev);
+	if (dev->ops && dev->ops->control_changed)
+		dev->ops->control_changed(dev->context, value);
+	crossvm_tell_interrupt_changed(dev);
+}
+
+static void acknowledge(struct crossvm_device *dev, bool peers_too)
+{
+	struct crossvm_device_state *state = dev->state;
+
+	state->acked_total = state->shown_total;
+	if (peers_too)
+		state->acked_generation = state->shown_generation;
+	crossvm_publish(dev);
+	crossvm_tell_interrupt_changed(dev);
+}
+
+static void write_register(struct crossvm_device *dev, uint32_t reg, const uint8_t *in,
+			   struct part part)
+{
+	uint32_t value = dev->state->control;
+
+	switch (reg) {
+	case CROSSVM_REG_EMIT:
+		if (dev->ops && dev->ops->emit)
+			dev->ops->emit(dev->context);
+		break;
+	case CROSSVM_REG_EVENT_COUNT:
+		acknowledge(dev, false);
+		break;
+	case CROSSVM_REG_CONTROL:
+		__builtin_memcpy((uint8_t *)&value + part.from, in + part.at, part.to - part.from);
+		write_control(dev, value & CONTROL_BITS);
+		break;
+	case CROSSVM_REG_PENDING:
+		acknowledge(dev, true);
+		break;
+	default:
+		break;
+	}
+}
+
+void crossvm_device_registers_write(struct crossvm_device *dev, uint32_t offset, const void *data,
+				    size_t bytes)
+{
+	uint64_t end = end_of(offset, bytes);
+
+	if (bytes == 0)
+		return;
+	for (uint32_t reg = offset & ~3u; reg < CROSSVM_REG_END && reg < end; reg += 4)
+		write_register(dev, reg, data, part_of(reg, offset, end));
+}
