@@ -16,6 +16,7 @@
  *	connections:
  *	  - name: telemetry
  *	    dataport: 1 MiB                 # left out: events only
+ *	    kind: broadcast                 # optional: how many members write
  *	    members:
  *	      - {vm: sensor, access: read-write}
  *	      - {component: logger, access: read-only}
@@ -44,7 +45,7 @@ struct crossvm_system_file {
 struct crossvm_system_vm {
 	char name[CROSSVM_NAME_BYTES];
 	enum crossvm_arch arch;
-	uint64_t memory_bytes;
+	uint64_t memory_bytes; /* 0: not given */
 	struct crossvm_system_file *files;
 	size_t num_files;
 	uid_t user;         /* (uid_t)-1: not given */
@@ -61,7 +62,7 @@ struct crossvm_system_component {
 struct crossvm_system_member {
 	bool is_vm;
 	size_t index;    /* in vms or components */
-	uint32_t access; /* CROSSVM_ACCESS_* */
+	uint32_t access; /* CROSSVM_ACCESS_*; 0 where there is no dataport */
 };
 
 struct crossvm_system_connection {
@@ -91,6 +92,9 @@ struct crossvm_system {
  * @return 0, or -EINVAL (something is wrong in it), -ENOENT, -EACCES, -ENOMEM and the like.
  */
 int crossvm_system_read(const char *path, struct crossvm_system **system, char **message);
+/* The same for a text; path appears in messages, and relative sources start in its directory. */
+int crossvm_system_parse(const char *path, const char *text, size_t bytes,
+			 struct crossvm_system **system, char **message);
 void crossvm_system_free(struct crossvm_system *system);
 
 /* Index of the VM or component of that name, or -1. */
