@@ -193,7 +193,8 @@ struct capture {
 };
 
 /* Only what crossvm_schema_check() has not foreseen comes here. */
-static void take_message(cyaml_log_t level, void *context, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void take_message(cyaml_log_t level, void *context,
+							       const char *format, va_list args)
 {
 	struct capture *capture = context;
 
