@@ -72,6 +72,25 @@ static void put32(uint8_t *bytes, uint32_t offset, uint32_t value)
 	__builtin_memcpy(bytes + offset, &value, sizeof(value));
 }
 
+static uint32_t bar_offset(unsigned int bar)
+{
+	return PCI_BAR0 + 4 * bar;
+}
+
+/* Change the writable bits. All the bytes must be in config space. */
+static void write_bytes(struct crossvm_function_state *f, uint32_t offset, const void *data,
+			size_t bytes)
+{
+	const uint8_t *in = data;
+
+	for (size_t i = 0; i < bytes; i++) {
+		uint8_t writable = f->writable[offset + i];
+		uint8_t *byte = &f->config[offset + i];
+
+		*byte = (uint8_t)((*byte & ~writable) | (in[i] & writable));
+	}
+}
+
 static uint64_t round_up_to_power_of_two(uint64_t bytes)
 {
 	uint64_t power = CROSSVM_PAGE_BYTES;
@@ -121,7 +140,7 @@ static void init_bars(struct crossvm_device_state *state, enum crossvm_function 
 	for (unsigned int bar = 0; bar < PCI_BARS; bar++) {
 		uint64_t bytes = crossvm_device_bar_bytes(state, function, bar);
 		uint64_t writable = ~(bytes - 1);
-		uint32_t offset = PCI_BAR0 + 4 * bar;
+		uint32_t offset = bar_offset(bar);
 
 		if (bytes == 0)
 			continue;
@@ -187,19 +206,52 @@ void crossvm_config_update_intx(struct crossvm_device_state *state)
 	state->intx_off = disabled || msi;
 }
 
+bool crossvm_device_bar_is_64bit(const struct crossvm_device_state *state,
+				 enum crossvm_function function, unsigned int bar)
+{
+	if (crossvm_device_bar_bytes(state, function, bar) == 0)
+		return false;
+	return state->functions[function].config[bar_offset(bar)] & PCI_BAR_64;
+}
+
 uint64_t crossvm_device_bar_address(const struct crossvm_device_state *state,
 				    enum crossvm_function function, unsigned int bar)
 {
-	const struct crossvm_function_state *f = function_of(state, function);
-	uint32_t offset = PCI_BAR0 + 4 * bar;
+	const uint8_t *config;
 	uint64_t address;
 
-	if (!f || crossvm_device_bar_bytes(state, function, bar) == 0)
+	if (crossvm_device_bar_bytes(state, function, bar) == 0)
 		return 0;
-	address = get32(f->config, offset);
+	config = state->functions[function].config;
+	address = get32(config, bar_offset(bar));
 	if (address & PCI_BAR_64)
-		address |= (uint64_t)get32(f->config, offset + 4) << 32;
+		address |= (uint64_t)get32(config, bar_offset(bar) + 4) << 32;
 	return address & ~(uint64_t)PCI_BAR_FLAGS;
+}
+
+void crossvm_device_bar_assign(struct crossvm_device_state *state, enum crossvm_function function,
+			       unsigned int bar, uint64_t address)
+{
+	uint32_t low = (uint32_t)address;
+	uint32_t high = (uint32_t)(address >> 32);
+
+	if (crossvm_device_bar_bytes(state, function, bar) == 0)
+		return;
+	write_bytes(&state->functions[function], bar_offset(bar), &low, sizeof(low));
+	if (crossvm_device_bar_is_64bit(state, function, bar))
+		write_bytes(&state->functions[function], bar_offset(bar) + 4, &high, sizeof(high));
+}
+
+void crossvm_device_enable(struct crossvm_device_state *state, enum crossvm_function function,
+			   uint8_t interrupt_line)
+{
+	uint8_t command = PCI_COMMAND_MEMORY;
+
+	if (!function_of(state, function))
+		return;
+	write_bytes(&state->functions[function], PCI_COMMAND, &command, sizeof(command));
+	write_bytes(&state->functions[function], PCI_INTERRUPT_LINE, &interrupt_line,
+		    sizeof(interrupt_line));
 }
 
 uint16_t crossvm_device_command(const struct crossvm_device_state *state,
@@ -255,18 +307,10 @@ void crossvm_device_config_write(struct crossvm_device *dev, enum crossvm_functi
 				 uint32_t offset, const void *data, size_t bytes)
 {
 	size_t inside = bytes_inside(offset, bytes);
-	struct crossvm_function_state *f;
-	const uint8_t *in = data;
 
 	if (!function_of(dev->state, function))
 		return;
-	f = &dev->state->functions[function];
-	for (uint32_t i = 0; i < inside; i++) {
-		uint8_t writable = f->writable[offset + i];
-		uint8_t *byte = &f->config[offset + i];
-
-		*byte = (uint8_t)((*byte & ~writable) | (in[i] & writable));
-	}
+	write_bytes(&dev->state->functions[function], offset, data, inside);
 	if (function != CROSSVM_FUNCTION_EVENTS)
 		return;
 	if (!touches(offset, inside, PCI_COMMAND) && !touches(offset, inside, MSI_CONTROL))

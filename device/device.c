@@ -31,7 +31,7 @@ static const char *check_dataport(const struct crossvm_device_options *options)
 	return NULL;
 }
 
-static const char *check(const struct crossvm_device_options *options)
+const char *crossvm_device_options_check(const struct crossvm_device_options *options)
 {
 	if (options->layout != CROSSVM_LAYOUT_SPLIT && options->layout != CROSSVM_LAYOUT_SINGLE)
 		return "the layout is unknown";
@@ -84,7 +84,7 @@ const char *crossvm_device_state_init(struct crossvm_device_state *state,
 				      const struct crossvm_device_options *options)
 {
 	struct crossvm_device dev = {.state = state, .status = status, .mirror = mirror};
-	const char *wrong = check(options);
+	const char *wrong = crossvm_device_options_check(options);
 
 	if (wrong)
 		return wrong;

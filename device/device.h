@@ -112,13 +112,16 @@ struct crossvm_device {
 	void *context;
 };
 
+/* What is wrong with options, as a static sentence for a person; NULL if nothing. */
+const char *crossvm_device_options_check(const struct crossvm_device_options *options);
+
 /*
  * Make state a device in its power-on state and fill the status page (and mirror, where there is
  * one: may be NULL otherwise), both zeroed by the caller. options is copied. Here and later the two
  * pages are touched with aligned 32 and 64-bit stores only and never read (but for a trapped read
  * where there is a mirror), so they may be device memory.
  *
- * @return NULL, or what is wrong with options as a static sentence for a person.
+ * @return as crossvm_device_options_check(); if not NULL, nothing was touched.
  */
 const char *crossvm_device_state_init(struct crossvm_device_state *state,
 				      struct crossvm_status_page *status, void *mirror,
@@ -135,8 +138,7 @@ unsigned int crossvm_device_function_count(const struct crossvm_device_state *st
  * Config space. Any offset and length: bytes from CROSSVM_CONFIG_BYTES on read as zero and ignore
  * writes; a function that the layout does not have reads as all ones. Identity, capabilities and
  * status are read-only whatever a guest writes; BARs size and relocate as PCI says; COMMAND keeps
- * memory, bus master and INTx disable. A host that plays firmware too writes BARs, COMMAND and the
- * interrupt line in just this way.
+ * memory, bus master and INTx disable.
  */
 void crossvm_device_config_read(struct crossvm_device *dev, enum crossvm_function function,
 				uint32_t offset, void *data, size_t bytes);
@@ -146,6 +148,19 @@ void crossvm_device_config_write(struct crossvm_device *dev, enum crossvm_functi
 /* Guest-physical address in a BAR (both halves of a 64-bit one), low bits cleared. */
 uint64_t crossvm_device_bar_address(const struct crossvm_device_state *state,
 				    enum crossvm_function function, unsigned int bar);
+
+/* Whether a BAR takes addresses above 4 GiB. */
+bool crossvm_device_bar_is_64bit(const struct crossvm_device_state *state,
+				 enum crossvm_function function, unsigned int bar);
+
+/*
+ * What firmware does, for hosts without any, after state_init: give a BAR an address (a multiple of
+ * its size); enable memory decoding of a function, and tell the guest its interrupt line.
+ */
+void crossvm_device_bar_assign(struct crossvm_device_state *state, enum crossvm_function function,
+			       unsigned int bar, uint64_t address);
+void crossvm_device_enable(struct crossvm_device_state *state, enum crossvm_function function,
+			   uint8_t interrupt_line);
 
 /* COMMAND register of a function: memory 0x2, bus master 0x4, INTx disable 0x400. */
 uint16_t crossvm_device_command(const struct crossvm_device_state *state,

@@ -75,9 +75,10 @@ typedef struct crossvm_handle {
  * none and everything is given back.
  *
  * @vm: the VM.
- * @connection_base_addr: guest-physical address at which to place the devices' memory; page
- *   aligned. Where the guest's firmware or operating system assigns BARs itself (Linux hosts:
- *   QEMU), it is checked and then only a hint.
+ * @connection_base_addr: guest-physical address from which on to place the devices' memory; page
+ *   aligned. Every BAR is aligned to its size, the largest come first. Where the guest's firmware
+ *   or operating system assigns BARs itself (Linux hosts: QEMU), it is checked and then only a
+ *   hint.
  * @connections: the set of connections; copied.
  * @num_connections: how many, at least 0.
  * @pci: the VM's PCI space, in which the connections are advertised.
@@ -132,7 +133,11 @@ struct crossvm_connection_options {
 	bool peers;
 };
 
-/* As cross_vm_connections_init_common(), with everything that can be said of a connection. */
+/*
+ * As cross_vm_connections_init_common(), with everything that can be said of a connection.
+ *
+ * @return 0 or -errno, with a message likewise.
+ */
 int crossvm_connections_init(vm_t *vm, uintptr_t connection_base_addr,
 			     const struct crossvm_connection_options *connections,
 			     int num_connections, vmm_pci_space_t *pci,

@@ -27,17 +27,14 @@
 
 #include "device/device.h"
 
-struct crossvm_vmm; /* the connections of one VM, see vmm/connections.c */
+struct crossvm_vmm; /* the connections of one VM, see vmm/vmm.h */
 
 struct crossvm_vmm_connection {
 	vm_t *vm;
 	vmm_pci_space_t *pci;
 	unsigned int index; /* among the VM's connections, from 0 */
 	int irq;            /* from alloc_irq */
-	/*
-	 * What the device is. Its name is the connection's; dataport_bytes equals num_frames times
-	 * frame_bytes.
-	 */
+	/* What the device is. dataport_bytes equals num_frames times frame_bytes. */
 	struct crossvm_device_options options;
 	seL4_Word consume_id;
 	bool consumes; /* false: no events come in, consume_id says so */
@@ -53,7 +50,8 @@ struct crossvm_vmm_connection {
 	emit_fn emit_fn;
 	const struct crossvm_connection_callbacks *callbacks;
 	void *context;
-	struct crossvm_vmm_connection *next;
+	bool created; /* by the platform */
+	bool installed;
 
 	size_t frame_bytes;
 	size_t num_frames; /* 0: event-only */
