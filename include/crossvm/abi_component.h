@@ -8,8 +8,9 @@
  *
  * OPEN is answered with OPENED and, on success, three descriptors or two (SCM_RIGHTS), in this
  * order: the status page (read-only), an eventfd that becomes readable at each event or change of
- * peers, and the dataport, if there is one and it was asked for (read-only if so opened). Totals
- * are read from the status page, see abi.h; the eventfd only wakes.
+ * peers, and the dataport, if there is one and it was asked for (read-only if so opened). Both
+ * memory descriptors are sealed against shrinking. Totals are read from the status page, see abi.h;
+ * the eventfd only wakes.
  * EMIT after it emits; it has no answer. LIST is answered with one ENTRY a connection and an ENTRY
  * with an empty name as the end.
  * The daemon answers anything else with FAILED where it can, and closes the socket.
@@ -25,8 +26,9 @@
 #define CROSSVM_COMPONENT_VERSION 1u
 #define CROSSVM_COMPONENT_MAGIC   0x434d5658u /* "XVMC" */
 
-/* In the daemon's socket directory. */
+/* In the daemon's socket directory, and that directory unless the daemon is told another. */
 #define CROSSVM_COMPONENT_SOCKET_NAME "component.socket"
+#define CROSSVM_COMPONENT_SOCKET_DIR  "/run/crossvm"
 
 enum crossvm_component_type {
 	CROSSVM_COMPONENT_OPEN = 1,

@@ -66,7 +66,8 @@ struct crossvm_open_options {
  *
  * @return 0, or -EINVAL (bad name or access), -ENOENT (no such connection here), -EACCES (this
  *   process, or this member, may not), -ENODEV (neither a guest device nor a component socket
- *   here), -EPROTO (device or daemon speak another version, or nonsense), -EBUSY (too many have
+ *   here), -ECONNREFUSED (nobody serves the socket that was named), -ETIMEDOUT (the daemon does not
+ *   answer), -EPROTO (device or daemon speak another version, or nonsense), -EBUSY (too many have
  *   it open), -ENOMEM, -EMFILE and the like.
  */
 int crossvm_connection_open(const char *name, unsigned int access,
@@ -87,10 +88,11 @@ void *crossvm_connection_dataport(const struct crossvm_connection *conn, size_t 
 
 /*
  * Emit one event to all other members. Everything this thread has stored to the dataport before is
- * visible to whoever sees the event.
+ * visible to whoever sees the event. In a guest this is one store; a component may have to wait for
+ * a moment while the daemon is behind.
  *
  * @return 0, or -EACCES (opened without EMIT), -EPIPE (the host side has gone), -ENODEV (device
- *   removed).
+ *   removed; a guest learns that in a wait).
  */
 int crossvm_connection_emit(struct crossvm_connection *conn);
 
@@ -100,7 +102,8 @@ int crossvm_connection_emit(struct crossvm_connection *conn);
  *
  * @count: set to the number of events since the last wait; none is lost. NULL is accepted.
  * @return 0, -ETIMEDOUT, -EINTR (a signal handler ran), -EPIPE (host side gone), -ENODEV (device
- *   removed).
+ *   removed), -EPROTO (the host's count went back), -EBUSY (with CROSSVM_BACKEND_UIO_GENERIC, where
+ *   one process at a time can wait on a connection).
  */
 int crossvm_connection_wait(struct crossvm_connection *conn, int timeout_ms, uint64_t *count);
 
@@ -113,12 +116,16 @@ int crossvm_connection_wait_change(struct crossvm_connection *conn, int timeout_
 
 /*
  * A descriptor for poll or epoll: readable when a wait would return at once (or spuriously). After
- * it was readable call crossvm_connection_wait() with timeout 0 until -ETIMEDOUT. Stays owned by the
- * connection. -ENOTSUP with CROSSVM_BACKEND_SYSFS, which has no interrupt.
+ * it was readable call a wait with timeout 0 until -ETIMEDOUT: always the same of the two kinds, since
+ * each takes the other's wake-ups. Stays owned by the connection. -ENOTSUP with
+ * CROSSVM_BACKEND_SYSFS, which has no interrupt, -EBUSY as for a wait.
  */
 int crossvm_connection_fd(const struct crossvm_connection *conn);
 
-/* Events emitted by peers since the device or daemon began; only grows. */
+/*
+ * Events emitted by peers since the device or daemon began; only grows. With a device of revision 1,
+ * which does not tell: those that waits have seen.
+ */
 uint64_t crossvm_connection_total(const struct crossvm_connection *conn);
 
 /* What is fixed about a connection. Strings live as long as the connection. */

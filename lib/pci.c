@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/pci.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <crossvm/abi.h>
+
+#include "lib/error.h"
+
+/* Config space, PCI Local Bus Specification 3.0, 6.2.2. */
+#define CONFIG_COMMAND       4
+#define COMMAND_MEMORY       0x0002u
+#define COMMAND_INTX_DISABLE 0x0400u
+
+/*
+ * On arm64 the plain mapping of a resource is Device memory, slow and without unaligned accesses;
+ * the write-combining one is normal memory that is not cached. On x86-64 write combining would
+ * weaken the order of stores that x86 programs rely on.
+ */
+#ifdef __aarch64__
+#define RESOURCE_SUFFIX "_wc"
+#else
+#define RESOURCE_SUFFIX ""
+#endif
+
+static int read_number(const char *directory, const char *attribute, uint32_t *number)
+{
+	uint64_t value;
+	int error = crossvm_attribute_number(directory, attribute, &value);
+
+	if (!error && value > UINT32_MAX)
+		error = -EPROTO;
+	if (!error)
+		*number = (uint32_t)value;
+	return error;
+}
+
+static int read_function(const char *root, const char *address,
+			 struct crossvm_pci_function *function)
+{
+	uint32_t vendor;
+	int error;
+
+	memset(function, 0, sizeof(*function));
+	if (strlen(address) >= sizeof(function->address) ||
+	    crossvm_path(function->sysfs, "%s/sys/bus/pci/devices/%s", root, address))
+		return -ENAMETOOLONG;
+	memcpy(function->address, address, strlen(address));
+	if (read_number(function->sysfs, "vendor", &vendor) || vendor != CROSSVM_PCI_VENDOR ||
+	    read_number(function->sysfs, "device", &function->device) ||
+	    read_number(function->sysfs, "subsystem_device", &function->subsystem) ||
+	    read_number(function->sysfs, "revision", &function->revision))
+		return -ENODEV;
+	error = crossvm_attribute_link(function->sysfs, "driver", function->driver,
+				       sizeof(function->driver));
+	if (error == -ENOENT)
+		function->driver[0] = '\0';
+	else if (error)
+		return error;
+	return 0;
+}
+
+struct visit {
+	const char *root;
+	uint32_t device;
+	int (*visit)(void *context, const struct crossvm_pci_function *function);
+	void *context;
+};
+
+static int look_at(void *context, const char *address)
+{
+	const struct visit *visit = context;
+	struct crossvm_pci_function function;
+
+	if (read_function(visit->root, address, &function) || function.device != visit->device)
+		return 0;
+	return visit->visit(visit->context, &function);
+}
+
+int crossvm_pci_visit(const char *root, uint32_t device,
+		      int (*visit)(void *context, const struct crossvm_pci_function *function),
+		      void *context)
+{
+	struct visit all = {root, device, visit, context};
+	char directory[CROSSVM_PATH_BYTES];
+	int result = crossvm_path(directory, "%s/sys/bus/pci/devices", root);
+
+	if (result)
+		return result;
+	result = crossvm_directory_visit(directory, look_at, &all);
+	return result == -ENOENT ? -ENODEV : result;
+}
+
+struct pairing {
+	const struct crossvm_pci_function *events;
+	struct crossvm_pci_function *memory;
+};
+
+static int is_partner(void *context, const struct crossvm_pci_function *function)
+{
+	const struct pairing *pairing = context;
+	size_t slot = strcspn(pairing->events->address, ".");
+
+	if (strncmp(function->address, pairing->events->address, slot + 1) != 0 ||
+	    function->subsystem != pairing->events->subsystem)
+		return 0;
+	*pairing->memory = *function;
+	return 1;
+}
+
+int crossvm_pci_pair(const char *root, const struct crossvm_pci_function *events,
+		     struct crossvm_pci_function *memory)
+{
+	struct pairing pairing = {events, memory};
+
+	return crossvm_pci_visit(root, CROSSVM_PCI_DEVICE_MEMORY, is_partner, &pairing) == 1
+		       ? 0
+		       : -ENOENT;
+}
+
+static int open_file(const struct crossvm_pci_function *function, const char *file, int flags,
+		     int *fd)
+{
+	char path[CROSSVM_PATH_BYTES];
+	int error = crossvm_path(path, "%s/%s", function->sysfs, file);
+
+	if (error)
+		return crossvm_fail(error, "PCI device %s: its path is too long",
+				    function->address);
+	*fd = open(path, flags | O_CLOEXEC);
+	if (*fd >= 0)
+		return 0;
+	error = -errno;
+	if (error == -EACCES || error == -EPERM)
+		return crossvm_fail(
+			-EACCES,
+			"user %u may not open %s; load the module uio_crossvm, which gives "
+			"access without root, or become root",
+			geteuid(), path);
+	return crossvm_fail(error, "cannot open %s: %s", path, strerror(-error));
+}
+
+/* Change bits of COMMAND; a write only where one is needed. */
+static int command_clear(const struct crossvm_pci_function *function, uint16_t clear)
+{
+	uint16_t command;
+	int fd;
+	int error = open_file(function, "config", O_RDWR, &fd);
+
+	if (error)
+		return error;
+	if (pread(fd, &command, sizeof(command), CONFIG_COMMAND) != sizeof(command)) {
+		error = -EIO;
+	} else if (le16toh(command) & clear) {
+		command = htole16(le16toh(command) & (uint16_t)~clear);
+		if (pwrite(fd, &command, sizeof(command), CONFIG_COMMAND) != sizeof(command))
+			error = -EIO;
+	}
+	close(fd);
+	if (error)
+		return crossvm_fail(error, "PCI device %s: cannot change its command register",
+				    function->address);
+	return 0;
+}
+
+int crossvm_pci_unmask_intx(const struct crossvm_pci_function *function)
+{
+	return command_clear(function, COMMAND_INTX_DISABLE);
+}
+
+int crossvm_pci_enable_memory(const struct crossvm_pci_function *function)
+{
+	uint16_t command = 0;
+	ssize_t length;
+	int fd;
+	int error = open_file(function, "config", O_RDONLY, &fd);
+
+	if (error)
+		return error;
+	length = pread(fd, &command, sizeof(command), CONFIG_COMMAND);
+	close(fd);
+	if (length == sizeof(command) && (le16toh(command) & COMMAND_MEMORY))
+		return 0;
+	/* The kernel counts, so that this does not get into a driver's way. */
+	error = open_file(function, "enable", O_WRONLY, &fd);
+	if (error)
+		return error;
+	length = write(fd, "1", 1);
+	error = length == 1 ? 0
+			    : crossvm_fail(-errno, "PCI device %s: cannot enable it: %s",
+					   function->address, strerror(errno));
+	close(fd);
+	return error;
+}
+
+static int open_resource(const struct crossvm_pci_function *function, unsigned int bar, int flags,
+			 int *fd)
+{
+	char path[CROSSVM_PATH_BYTES];
+	char file[32];
+
+	snprintf(file, sizeof(file), "resource%u" RESOURCE_SUFFIX, bar);
+	if (crossvm_path(path, "%s/%s", function->sysfs, file) || access(path, F_OK))
+		snprintf(file, sizeof(file), "resource%u", bar);
+	return open_file(function, file, flags, fd);
+}
+
+int crossvm_pci_map(const struct crossvm_pci_function *function, unsigned int bar, size_t offset,
+		    size_t bytes, int protection, struct crossvm_mapping *mapping, int *kept_fd)
+{
+	struct stat status;
+	int fd;
+	int error = open_resource(function, bar, protection & PROT_WRITE ? O_RDWR : O_RDONLY, &fd);
+
+	if (error)
+		return error;
+	if (fstat(fd, &status) < 0 || status.st_size < 0 || (uint64_t)status.st_size < bytes ||
+	    (uint64_t)status.st_size - bytes < offset)
+		error = crossvm_fail(-EPROTO,
+				     "PCI device %s: its BAR %u has no %zu bytes at offset %zu",
+				     function->address, bar, bytes, offset);
+	if (!error) {
+		error = crossvm_map(mapping, fd, (off_t)offset, bytes, protection);
+		if (error)
+			crossvm_explain("PCI device %s: cannot map %zu bytes of BAR %u: %s",
+					function->address, bytes, bar, strerror(-error));
+	}
+	if (error || !kept_fd)
+		close(fd);
+	else
+		*kept_fd = fd;
+	return error;
+}
