@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/channel/wait.h"
+#include "lib/channel/atomic.h"
+
+/* After so many waits in a row that spinning did not shorten, try a long spin again. */
+#define SPIN_PROBE_EVERY 64u
+/* The first polls come without a pause, which may cost as much as the message needs to come. */
+#define SPIN_EAGER 32u
+
+void channel_spin_init(struct crossvm_spin *spin, uint32_t limit)
+{
+	spin->limit = limit;
+	spin->budget = limit;
+	spin->misses = 0;
+}
+
+/*
+ * The budget follows twice the polls that were enough lately. Spins in vain shrink it quickly, so
+ * that a channel with little to do costs no processor time; now and then one long spin finds out
+ * whether that has changed.
+ */
+static void spin_learn(struct crossvm_spin *spin, uint32_t polls, bool hit)
+{
+	uint32_t want;
+
+	if (!hit) {
+		spin->misses++;
+		spin->budget -= (spin->budget + 3) / 4;
+		if (spin->misses % SPIN_PROBE_EVERY == 0)
+			spin->budget = spin->limit;
+		return;
+	}
+	spin->misses = 0;
+	want = polls < spin->limit / 2 ? polls * 2 : spin->limit;
+	if (want < SPIN_EAGER)
+		want = SPIN_EAGER < spin->limit ? SPIN_EAGER : spin->limit;
+	if (want > spin->budget)
+		spin->budget = want;
+	else
+		spin->budget -= (spin->budget - want) / 8;
+}
+
+bool channel_spin_until(struct crossvm_spin *spin, const struct wait_for *what)
+{
+	uint32_t budget = spin->budget;
+
+	for (uint32_t i = 0; i < budget; i++) {
+		if (channel_wait_is_over(what)) {
+			spin_learn(spin, i, true);
+			return true;
+		}
+		if (i >= SPIN_EAGER)
+			relax();
+	}
+	if (spin->limit)
+		spin_learn(spin, budget, false);
+	return false;
+}
+
+bool channel_wait_is_over(const struct wait_for *what)
+{
+	/* Acquires the peer's release of its position; the others are read again by the caller. */
+	if (load_acquire(what->word) - what->until < CROSSVM_POSITION_LIMIT)
+		return true;
+	if (load(&what->peer->incarnation) != what->incarnation)
+		return true;
+	return what->closed && load(what->closed);
+}
+
+bool channel_wait_arm(const struct wait_self *self, const struct wait_for *what)
+{
+	store(self->wake, what->until); /* S1 */
+	fence();                        /* S2; its partner is W2 in wake_receiver and wake_sender */
+	if (!channel_wait_is_over(what)) /* S3 */
+		return true;
+	store(self->wake, CROSSVM_WAKE_NEVER);
+	return false;
+}
+
+void channel_wait_count(uint64_t *counter)
+{
+	store(counter, load(counter) + 1);
+}
+
+int channel_wait_once(const struct wait_self *self, const struct wait_for *what, uint64_t deadline,
+		      bool *early)
+{
+	int rc;
+
+	*early = true;
+	if (self->polling) {
+		for (uint32_t i = 0; i < self->spin->limit; i++) {
+			if (channel_wait_is_over(what))
+				return 0;
+			relax();
+		}
+		*early = false;
+		return self->port->wait(self->port->ctx, deadline);
+	}
+	if (channel_spin_until(self->spin, what) || !channel_wait_arm(self, what))
+		return 0;
+
+	*early = false;
+	channel_wait_count(&self->stats->sleeps);
+	rc = self->port->wait(self->port->ctx, deadline); /* S4 */
+	store(self->wake, CROSSVM_WAKE_NEVER);
+	return rc;
+}
