@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Where only writes trap, the guest reads a page that the device keeps up to date. */
+#include "tests/device/rig.h"
+
+static void start_mirrored(struct rig *rig)
+{
+	struct crossvm_device_options options = rig_options(CROSSVM_LAYOUT_SINGLE);
+
+	options.reads_untrapped = true;
+	rig_start_with(rig, &options);
+}
+
+static uint32_t seen(const struct rig *rig, uint32_t reg)
+{
+	return rig->mirror[reg / 4];
+}
+
+static void everything_is_there_from_the_start(void **state)
+{
+	struct rig rig[1];
+
+	(void)state;
+	start_mirrored(rig);
+	assert_string_equal((const char *)rig->mirror + CROSSVM_REG_NAME, "telemetry");
+	assert_int_equal(seen(rig, CROSSVM_REG_MAGIC), CROSSVM_ABI_MAGIC);
+	assert_int_equal(seen(rig, CROSSVM_REG_VERSION), CROSSVM_ABI_VERSION);
+	assert_int_equal(seen(rig, CROSSVM_REG_FEATURES), 7);
+	assert_int_equal(seen(rig, CROSSVM_REG_CONNECTION_ID), 0x12345);
+	assert_int_equal(seen(rig, CROSSVM_REG_MEMBER_ID), 1);
+	assert_int_equal(seen(rig, CROSSVM_REG_MEMBER_COUNT), 3);
+	assert_int_equal(seen(rig, CROSSVM_REG_ACCESS), 3);
+	assert_int_equal(seen(rig, CROSSVM_REG_STATUS_OFFSET), 0x1000);
+	assert_int_equal(seen(rig, CROSSVM_REG_DATAPORT_BYTES), 3 << 20);
+	for (uint32_t reg = CROSSVM_REG_END; reg < CROSSVM_PAGE_BYTES; reg += 4)
+		assert_int_equal(seen(rig, reg), 0);
+}
+
+static void live_registers_follow(void **state)
+{
+	struct rig rig[1];
+
+	(void)state;
+	start_mirrored(rig);
+	crossvm_device_events_add(&rig->dev, 0x500000003);
+	assert_int_equal(seen(rig, CROSSVM_REG_TOTAL_EVENTS), 3);
+	assert_int_equal(seen(rig, CROSSVM_REG_TOTAL_EVENTS + 4), 5);
+	assert_int_equal(seen(rig, CROSSVM_REG_PENDING), CROSSVM_PENDING_EVENTS);
+	put(rig, CROSSVM_REG_CONTROL, 0xffffffff);
+	assert_int_equal(seen(rig, CROSSVM_REG_CONTROL), 3);
+	assert_true(crossvm_device_peer_set(&rig->dev, 0, (struct crossvm_peer_status){3, 1}));
+	assert_int_equal(seen(rig, CROSSVM_REG_PENDING), 3);
+	/* Frozen like the count: one more change stays pending after the acknowledgement. */
+	assert_true(crossvm_device_peer_set(&rig->dev, 0, (struct crossvm_peer_status){1, 1}));
+	put(rig, CROSSVM_REG_PENDING, 0);
+	assert_int_equal(seen(rig, CROSSVM_REG_PENDING) & CROSSVM_PENDING_PEERS,
+			 CROSSVM_PENDING_PEERS);
+	put(rig, CROSSVM_REG_PENDING, 0);
+	assert_int_equal(seen(rig, CROSSVM_REG_PENDING) & CROSSVM_PENDING_PEERS, 0);
+	crossvm_device_reset(&rig->dev);
+	assert_int_equal(seen(rig, CROSSVM_REG_CONTROL), 0);
+}
+
+/* A read that traps after all, say a wide one, gives what the mirror shows. */
+static void a_trapped_read_agrees(void **state)
+{
+	struct rig rig[1];
+	uint8_t bytes[CROSSVM_REG_END];
+
+	(void)state;
+	start_mirrored(rig);
+	crossvm_device_events_add(&rig->dev, 2);
+	crossvm_device_events_add(&rig->dev, 2);
+	crossvm_device_registers_read(&rig->dev, 0, bytes, sizeof(bytes));
+	assert_memory_equal(bytes, rig->mirror, sizeof(bytes));
+	assert_int_equal(get(rig, CROSSVM_REG_EVENT_COUNT), 2);
+	put(rig, CROSSVM_REG_EVENT_COUNT, 0);
+	assert_int_equal(get(rig, CROSSVM_REG_EVENT_COUNT), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_is_there_from_the_start),
+		cmocka_unit_test(live_registers_follow),
+		cmocka_unit_test(a_trapped_read_agrees),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
