@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A complete connection: its UIO device, interrupt and control register.
+ *
+ * A change of peers raises the same interrupt as an event; the status page tells the two apart
+ * without a trap. Programs of the first interface take each wake-up for an event. Only those that
+ * map the status page can see what woke them: while one of them has the device open, a change of
+ * peers wakes readers too.
+ */
+#include <linux/fs.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/slab.h>
+
+#include "uio_crossvm.h"
+
+struct opener {
+	struct list_head link;
+	struct inode *inode; /* of the device file; there may be several for one device */
+};
+
+/* Wake readers if anything is new since the last time. */
+static void notice(struct crossvm_connection *conn)
+{
+	unsigned long flags;
+	u32 events, generation;
+	bool wake;
+
+	if (!conn->status) {
+		uio_event_notify(&conn->info);
+		return;
+	}
+	spin_lock_irqsave(&conn->notice_lock, flags);
+	/* The low half tells as much: between two interrupts there are fewer than 2^32 events. */
+	events = crossvm_status_read((u32 *)&conn->status->total_events);
+	generation = crossvm_status_read(&conn->status->generation);
+	wake = events != conn->noticed_events;
+	if (READ_ONCE(conn->wake_for_peers))
+		wake |= generation != conn->noticed_generation;
+	conn->noticed_events = events;
+	conn->noticed_generation = generation;
+	spin_unlock_irqrestore(&conn->notice_lock, flags);
+
+	if (wake)
+		uio_event_notify(&conn->info);
+}
+
+/* No register is touched: each access would be a trap. */
+static irqreturn_t handle_msi(int irq, void *data)
+{
+	notice(data);
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t handle_intx(int irq, void *data)
+{
+	struct crossvm_connection *conn = data;
+	u32 pending = readl(conn->registers + CROSSVM_REG_PENDING);
+
+	/* All ones: the device has gone. */
+	if (!pending || pending == ~0u)
+		return IRQ_NONE;
+	writel(pending, conn->registers + CROSSVM_REG_PENDING);
+	notice(conn);
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t handle_intx_revision_1(int irq, void *data)
+{
+	struct crossvm_connection *conn = data;
+	u32 count = readl(conn->registers + CROSSVM_REG_EVENT_COUNT);
+
+	if (!count || count == ~0u)
+		return IRQ_NONE;
+	writel(0, conn->registers + CROSSVM_REG_EVENT_COUNT);
+	notice(conn);
+	return IRQ_HANDLED;
+}
+
+static int request_interrupt(struct crossvm_connection *conn)
+{
+	irq_handler_t handler = handle_intx;
+
+	if (conn->irq == CROSSVM_IRQ_NONE)
+		return 0;
+	if (conn->irq == CROSSVM_IRQ_MSI)
+		handler = handle_msi;
+	else if (conn->revision < CROSSVM_PCI_REVISION)
+		handler = handle_intx_revision_1;
+	return request_irq(pci_irq_vector(conn->pdev, 0), handler,
+			   conn->irq == CROSSVM_IRQ_INTX ? IRQF_SHARED : 0, conn->name, conn);
+}
+
+static void free_interrupt(struct crossvm_connection *conn)
+{
+	if (conn->irq != CROSSVM_IRQ_NONE)
+		free_irq(pci_irq_vector(conn->pdev, 0), conn);
+}
+
+static void write_control(struct crossvm_connection *conn)
+{
+	u32 control = 0;
+
+	lockdep_assert_held(&conn->lock);
+	if (conn->revision < CROSSVM_PCI_REVISION)
+		return;
+	if (conn->running) {
+		if (conn->features & CROSSVM_FEATURE_PEERS)
+			control |= CROSSVM_CONTROL_PEER_CHANGES;
+		if (!list_empty(&conn->openers))
+			control |= CROSSVM_CONTROL_OPEN;
+	}
+	writel(control, conn->registers + CROSSVM_REG_CONTROL);
+}
+
+static void set_running(struct crossvm_connection *conn, bool running)
+{
+	mutex_lock(&conn->lock);
+	conn->running = running;
+	write_control(conn);
+	mutex_unlock(&conn->lock);
+}
+
+/* Events from before the interrupt was there, or while it was not, had none. */
+static void catch_up(struct crossvm_connection *conn)
+{
+	if (conn->status || readl(conn->registers + CROSSVM_REG_EVENT_COUNT))
+		notice(conn);
+}
+
+void crossvm_connection_recover(struct crossvm_connection *conn)
+{
+	mutex_lock(&conn->lock);
+	if (conn->running) {
+		write_control(conn);
+		catch_up(conn);
+	}
+	mutex_unlock(&conn->lock);
+}
+
+/* UIO calls open and release for each file, and none of them any more once unregistered. */
+static int open_file(struct uio_info *info, struct inode *inode)
+{
+	struct crossvm_connection *conn = crossvm_connection_of(info);
+	struct opener *opener;
+	bool first;
+
+	opener = kmalloc(sizeof(*opener), GFP_KERNEL);
+	if (!opener)
+		return -ENOMEM;
+	ihold(inode);
+	opener->inode = inode;
+
+	mutex_lock(&conn->lock);
+	first = list_empty(&conn->openers);
+	list_add(&opener->link, &conn->openers);
+	if (first)
+		write_control(conn);
+	mutex_unlock(&conn->lock);
+	return 0;
+}
+
+static int release_file(struct uio_info *info, struct inode *inode)
+{
+	struct crossvm_connection *conn = crossvm_connection_of(info);
+	struct opener *opener;
+
+	mutex_lock(&conn->lock);
+	list_for_each_entry(opener, &conn->openers, link) {
+		if (opener->inode == inode)
+			break;
+	}
+	list_del(&opener->link);
+	if (list_empty(&conn->openers)) {
+		WRITE_ONCE(conn->wake_for_peers, false);
+		write_control(conn);
+	}
+	mutex_unlock(&conn->lock);
+
+	kfree(opener);
+	iput(inode);
+	return 0;
+}
+
+static void revoke_files(struct crossvm_connection *conn)
+{
+	struct opener *opener, *next;
+
+	list_for_each_entry_safe(opener, next, &conn->openers, link) {
+		crossvm_mapping_revoke(opener->inode);
+		list_del(&opener->link);
+		iput(opener->inode);
+		kfree(opener);
+	}
+}
+
+static int map_status(struct crossvm_connection *conn)
+{
+	conn->noticed_events = 0;
+	conn->noticed_generation = 0;
+	conn->wake_for_peers = false;
+	if (!conn->status_start)
+		return 0;
+	conn->status = memremap(conn->status_start, CROSSVM_PAGE_BYTES, MEMREMAP_WB);
+	return conn->status ? 0 : -ENOMEM;
+}
+
+static void unmap_status(struct crossvm_connection *conn)
+{
+	if (conn->status)
+		memunmap(conn->status);
+	conn->status = NULL;
+}
+
+int crossvm_connection_start(struct crossvm_connection *conn)
+{
+	struct uio_info *info = &conn->info;
+	int err;
+
+	err = map_status(conn);
+	if (err)
+		return err;
+	memset(info, 0, sizeof(*info));
+	info->name = conn->name;
+	info->version = conn->version;
+	info->irq = conn->irq == CROSSVM_IRQ_NONE ? UIO_IRQ_NONE : UIO_IRQ_CUSTOM;
+	info->open = open_file;
+	info->release = release_file;
+	crossvm_mapping_setup(conn);
+	err = uio_register_device(&conn->pdev->dev, info);
+	if (err)
+		goto revoke;
+	err = request_interrupt(conn);
+	if (err)
+		goto unregister;
+	set_running(conn, true);
+	catch_up(conn);
+	dev_info(&conn->pdev->dev, "connection %s: dataport of %llu bytes, access %s, irq %s\n",
+		 conn->name, conn->dataport_bytes, crossvm_access_name(conn),
+		 crossvm_irq_name(conn));
+	return 0;
+
+unregister:
+	uio_unregister_device(info);
+revoke:
+	revoke_files(conn);
+	unmap_status(conn);
+	return err;
+}
+
+void crossvm_connection_stop(struct crossvm_connection *conn)
+{
+	set_running(conn, false);
+	free_interrupt(conn);
+	uio_unregister_device(&conn->info);
+	revoke_files(conn);
+	unmap_status(conn);
+}
