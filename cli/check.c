@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/arguments.h"
+#include "cli/json.h"
+#include "cli/report.h"
+#include "cli/system_file.h"
+
+static const struct option options[] = {
+	CLI_OPTIONS_JSON,
+};
+
+static void print(const struct crossvm_system *system, bool as_json)
+{
+	struct json json = {.out = stdout};
+
+	if (!as_json) {
+		printf("%s is valid: %zu VMs, %zu components, %zu connections\n", system->path,
+		       system->num_vms, system->num_components, system->num_connections);
+		return;
+	}
+	json_object(&json, NULL);
+	json_string(&json, "path", system->path);
+	json_array(&json, "vms");
+	for (size_t i = 0; i < system->num_vms; i++)
+		json_string(&json, NULL, system->vms[i].name);
+	json_array_end(&json);
+	json_array(&json, "components");
+	for (size_t i = 0; i < system->num_components; i++)
+		json_string(&json, NULL, system->components[i].name);
+	json_array_end(&json);
+	json_array(&json, "connections");
+	for (size_t i = 0; i < system->num_connections; i++)
+		json_string(&json, NULL, system->connections[i].name);
+	json_array_end(&json);
+	json_object_end(&json);
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+	struct cli_arguments arguments = {.command = command};
+	struct crossvm_system *system;
+	const char *path;
+	int code;
+
+	if (cli_next_option(&arguments, argc, argv) != CLI_END)
+		return arguments.exit_code;
+	path = cli_operand(command, argc, argv, "SYSTEM.yaml");
+	if (!path)
+		return CLI_USAGE;
+	code = cli_system_read(path, &system);
+	if (code)
+		return code;
+	print(system, arguments.json);
+	crossvm_system_free(system);
+	return CLI_OK;
+}
+
+const struct cli_command cli_command_check = {
+	.name = "check",
+	.arguments = "SYSTEM.yaml",
+	.summary = "Check a system file",
+	.help = CLI_HELP_JSON
+	"\nEvery mistake is reported with its line and what would be right; the "
+	"exit code is then 2.\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/command.h"
+
+const struct cli_command *const cli_commands[] = {
+	&cli_command_list,    &cli_command_info, &cli_command_read,
+	&cli_command_write,   &cli_command_emit, &cli_command_wait,
+	&cli_command_version, &cli_command_help, NULL,
+};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading a system file for a subcommand.
+ */
+#ifndef CROSSVM_CLI_SYSTEM_FILE_H
+#define CROSSVM_CLI_SYSTEM_FILE_H
+
+#include "system/system.h"
+
+/* Read path or report all mistakes in it. @return an exit code. */
+int cli_system_read(const char *path, struct crossvm_system **system);
+
+#endif
