@@ -189,7 +189,7 @@ static bool peer_has_group(int fd, gid_t group)
 
 bool wire_peer_is(int fd, uid_t user, gid_t group)
 {
-	struct wire_peer peer;
+	struct wire_peer peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
 
 	if (wire_peer_of(fd, &peer))
 		return false;
