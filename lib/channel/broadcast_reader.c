@@ -35,11 +35,15 @@ int crossvm_broadcast_reader_attach(struct crossvm_broadcast_reader *r,
 	r->ring_bytes = hello.ring_bytes[0];
 	r->from_oldest = config->from_oldest;
 	channel_spin_init(&r->spin, config->spin_limit);
-	if (!load_acquire(&r->shared->writer.state.incarnation))
+	/* Acquires the release at the end of the writer's attach. */
+	r->incarnation = load_acquire(&r->shared->writer.state.incarnation);
+	if (!r->incarnation)
 		return 0;
+
 	/* A writer that had gone before we came is one we wait for, unless we want its history. */
 	if (load(&r->shared->writer.state.send_closed) && !r->from_oldest)
-		r->ended_before = load(&r->shared->writer.state.incarnation);
+		r->ended_before = r->incarnation;
+	reader_go_to(r, load_acquire(r->from_oldest ? &r->shared->oldest : &r->shared->head));
 	return channel_geometry_compare(&hello, &r->shared->writer.hello, &r->complaint);
 }
 
@@ -48,24 +52,24 @@ static int reader_check_writer(struct crossvm_broadcast_reader *r)
 {
 	/* Acquires the release at the end of the writer's attach. */
 	uint64_t incarnation = load_acquire(&r->shared->writer.state.incarnation);
+	uint64_t known = r->incarnation;
 	struct crossvm_abi_hello hello;
 	int rc;
 
 	if (r->complaint.kind != CROSSVM_FINE)
 		return -CROSSVM_EPROTO;
-	if (incarnation == r->incarnation)
-		return incarnation ? 1 : 0;
+	if (incarnation == known)
+		return known ? 1 : 0;
 	channel_geometry_broadcast(&hello, r->port.bytes);
 	rc = channel_geometry_compare(&hello, &r->shared->writer.hello, &r->complaint);
 	if (rc)
 		return rc;
-	if (r->incarnation) {
-		r->incarnation = incarnation;
-		return -CROSSVM_ECONNRESET;
-	}
 	r->incarnation = incarnation;
-	reader_go_to(r, r->from_oldest ? load_acquire(&r->shared->oldest)
-				       : load_acquire(&r->shared->head));
+	if (known)
+		return -CROSSVM_ECONNRESET;
+	/* It came after us: everything it publishes is for us. */
+	reader_go_to(r, load(r->from_oldest ? &r->shared->oldest
+					    : &r->shared->writer.state.start_position));
 	return 1;
 }
 
