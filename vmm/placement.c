@@ -23,8 +23,8 @@ static int place_bar(struct placement *placement, struct crossvm_vmm_connection 
 	uint64_t last = narrow ? UINT32_MAX : UINTPTR_MAX;
 	uint64_t address = (placement->next + bytes - 1) & ~(bytes - 1);
 
-	if (placement->full || address < placement->next || address > last ||
-	    last - address < bytes - 1) {
+	/* Aligned as it is, a BAR that begins below the limit ends below it too. */
+	if (placement->full || address < placement->next || address > last) {
 		crossvm_vmm_error(c,
 				  "BAR%u of function %u, %llu bytes, finds no room from 0x%llx to "
 				  "0x%llx: lower connection_base_addr or take smaller dataports",

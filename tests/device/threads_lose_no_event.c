@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "device/device.h"
 
@@ -29,58 +30,59 @@ struct bench {
 	_Atomic unsigned int running;
 };
 
+static struct bench bench;
+
 static void *count_events(void *context)
 {
-	struct bench *bench = context;
+	(void)context;
 
 	for (unsigned int i = 0; i < EVENTS_EACH; i++)
-		crossvm_device_events_add(&bench->dev, 1);
-	bench->running--;
+		crossvm_device_events_add(&bench.dev, 1);
+	bench.running--;
 	return NULL;
 }
 
 static void *tell_of_peers(void *context)
 {
-	struct bench *bench = context;
+	(void)context;
 
 	for (uint32_t i = 0; i < EVENTS_EACH / 8; i++) {
 		struct crossvm_peer_status status = {i % 4, i};
 
-		crossvm_device_peer_set(&bench->dev, 1, status);
-		crossvm_device_wants_peer_changes(&bench->dev);
-		crossvm_device_intx_level(&bench->dev);
+		crossvm_device_peer_set(&bench.dev, 1, status);
+		crossvm_device_wants_peer_changes(&bench.dev);
+		crossvm_device_intx_level(&bench.dev);
 	}
-	bench->running--;
+	bench.running--;
 	return NULL;
 }
 
-static uint32_t read32(struct bench *bench, uint32_t reg)
+static uint32_t read32(uint32_t reg)
 {
 	uint32_t value;
 
-	if (bench->dev.mirror)
-		return __atomic_load_n(&bench->mirror[reg / 4], __ATOMIC_ACQUIRE);
-	crossvm_device_registers_read(&bench->dev, reg, &value, sizeof(value));
+	if (bench.dev.mirror)
+		return __atomic_load_n(&bench.mirror[reg / 4], __ATOMIC_ACQUIRE);
+	crossvm_device_registers_read(&bench.dev, reg, &value, sizeof(value));
 	return value;
 }
 
 /* One round of a guest's interrupt handler; returns how many events it was shown. */
-static uint32_t handle(struct bench *bench, uint64_t *last_total)
+static uint32_t handle(uint64_t *last_total)
 {
-	uint64_t total = __atomic_load_n(&bench->status.total_events, __ATOMIC_ACQUIRE);
-	uint32_t count = read32(bench, CROSSVM_REG_EVENT_COUNT), value = 0;
+	uint64_t total = __atomic_load_n(&bench.status.total_events, __ATOMIC_ACQUIRE);
+	uint32_t count = read32(CROSSVM_REG_EVENT_COUNT), value = 0;
 
 	check(total >= *last_total, "the total never goes back");
 	*last_total = total;
-	crossvm_device_config_write(&bench->dev, CROSSVM_FUNCTION_EVENTS, 4, &value, 2);
+	crossvm_device_config_write(&bench.dev, CROSSVM_FUNCTION_EVENTS, 4, &value, 2);
 	if (count != 0)
-		crossvm_device_registers_write(&bench->dev, CROSSVM_REG_EVENT_COUNT, &value, 4);
+		crossvm_device_registers_write(&bench.dev, CROSSVM_REG_EVENT_COUNT, &value, 4);
 	return count;
 }
 
-static void run(bool reads_untrapped)
+static void start(bool reads_untrapped)
 {
-	static struct bench bench;
 	struct crossvm_device_options options = {
 		.layout = CROSSVM_LAYOUT_SINGLE,
 		.name = "threads",
@@ -89,10 +91,8 @@ static void run(bool reads_untrapped)
 		.peers = true,
 		.reads_untrapped = reads_untrapped,
 	};
-	pthread_t threads[3];
-	uint64_t seen = 0, last_total = 0;
-	uint32_t acked_again = 0;
 
+	memset(&bench, 0, sizeof(bench));
 	bench.dev = (struct crossvm_device){
 		.state = &bench.state,
 		.status = &bench.status,
@@ -100,15 +100,24 @@ static void run(bool reads_untrapped)
 	};
 	check(!crossvm_device_state_init(&bench.state, &bench.status, bench.dev.mirror, &options),
 	      "options are good");
+}
+
+static void guest_and_host(bool reads_untrapped)
+{
+	pthread_t threads[3];
+	uint64_t seen = 0, last_total = 0;
+	uint32_t acked_again = 0;
+
+	start(reads_untrapped);
 	bench.running = 3;
 	pthread_create(&threads[0], NULL, count_events, &bench);
 	pthread_create(&threads[1], NULL, count_events, &bench);
 	pthread_create(&threads[2], NULL, tell_of_peers, &bench);
 	while (bench.running)
-		seen += handle(&bench, &last_total);
+		seen += handle(&last_total);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	while ((acked_again = handle(&bench, &last_total)) != 0)
+	while ((acked_again = handle(&last_total)) != 0)
 		seen += acked_again;
 	check(last_total == 2 * EVENTS_EACH, "the status page has every event");
 	/* In the mirror an event may be seen twice, if it is read just as it is taken back. */
@@ -117,9 +126,46 @@ static void run(bool reads_untrapped)
 	check(!crossvm_device_intx_level(&bench.dev), "nothing is left");
 }
 
+#define ROUNDS 20000
+
+static pthread_barrier_t barrier;
+
+static void *add_in_rounds(void *context)
+{
+	(void)context;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_barrier_wait(&barrier);
+		for (int j = 0; j < 3; j++)
+			crossvm_device_events_add(&bench.dev, 1);
+		pthread_barrier_wait(&barrier);
+	}
+	return NULL;
+}
+
+/* Who finds the pages taken leaves them to another; none may be left to nobody. */
+static void pages_are_up_to_date_when_all_have_returned(void)
+{
+	pthread_t thread;
+
+	start(true);
+	pthread_barrier_init(&barrier, NULL, 2);
+	pthread_create(&thread, NULL, add_in_rounds, &bench);
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_barrier_wait(&barrier);
+		for (int j = 0; j < 3; j++)
+			crossvm_device_events_add(&bench.dev, 1);
+		pthread_barrier_wait(&barrier);
+		check(bench.status.total_events == 6 * ((uint64_t)i + 1), "the page is up to date");
+	}
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&barrier);
+}
+
 int main(void)
 {
-	run(false);
-	run(true);
+	guest_and_host(false);
+	guest_and_host(true);
+	pages_are_up_to_date_when_all_have_returned();
 	return 0;
 }
