@@ -229,10 +229,10 @@ void vfio_user_close(struct vfio_user_session *session, const struct vfio_user_d
 	if (!vfio_user_is_open(session))
 		return;
 	/* The socket last: a process that dies before goes on closing in the next one. */
-	session->negotiated = false;
-	device->ops->attached(device->context, false);
 	vfio_user_forget_irqs(session, device);
+	session->negotiated = false;
 	device->ops->reset(device->context);
+	device->ops->attached(device->context, false);
 	wire_close(&session->wire);
 }
 

@@ -118,6 +118,9 @@ void wire_close(struct wire *wire)
 	 * which is taken for a newly accepted client; it must find that client gone.
 	 */
 	shutdown(fd, SHUT_RDWR);
+	/* Closing with something unread would be a reset to the peer, which QEMU does not survive. */
+	while (recv(fd, wire->ring, sizeof(wire->ring), MSG_DONTWAIT) > 0)
+		;
 	wire->fd = -1;
 	atomic_signal_fence(memory_order_seq_cst);
 	close(fd);

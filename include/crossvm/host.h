@@ -99,14 +99,35 @@ void *crossvm_host_allocate(struct crossvm_host *host, size_t bytes);
  * Carry on after another process that dispatched this host has died at any instant. Call it once in
  * a process that was cloned, with CLONE_FILES and without CLONE_VM, from the one which initialised
  * the host, before its first dispatch. Applies what was received but not finished, sends what was
- * not yet sent, adopts clients that were accepted but not yet recorded, and closes descriptors that
- * nobody knows.
+ * not yet sent, interrupts each guest once since an interrupt may have been lost, adopts clients
+ * that were accepted but not yet recorded, and closes descriptors that nobody knows.
  *
- * @known: called for each descriptor that the host itself does not know; returns whether the caller
- *   does. Descriptors known to nobody are closed. NULL: the caller knows all of them.
+ * The caller first goes on with descriptors of its own that it received messages from: after this,
+ * those that such a message brought are closed unless known.
+ *
+ * @known: called for each descriptor that the host itself does not know, from 3 on; returns whether
+ *   the caller does (it may have adopted it just then). Descriptors known to nobody are closed.
+ *   NULL: the caller knows all of them, nothing is closed.
  */
 int crossvm_host_recover(struct crossvm_host *host, bool (*known)(void *context, int fd),
 			 void *context);
+
+/*
+ * The identity of the guest's message that is being applied, while a callback of
+ * <cross_vm_connection.h> runs because of it; 0 otherwise. When a process died while applying it and
+ * crossvm_host_recover() applies it again, its identity is the same; no other message to the same
+ * function of the same connection ever has it. So what must not be done twice is done with a
+ * journal in the arena:
+ *
+ *	if (journal->id != id) {
+ *		journal->value = emitted + 1;
+ *		atomic_signal_fence(memory_order_seq_cst);
+ *		journal->id = id;
+ *	}
+ *	atomic_signal_fence(memory_order_seq_cst);
+ *	emitted = journal->value;
+ */
+uint64_t crossvm_host_message_id(const struct crossvm_host *host);
 
 /* A VM that QEMU attaches to. */
 
@@ -118,10 +139,10 @@ struct crossvm_vm_options {
 	 * processes that are gone are replaced, live ones are not (-EADDRINUSE).
 	 */
 	const char *socket_dir;
-	/* Who may attach, besides root and the effective user of this process. -1: nobody else. */
+	/* Who may attach, besides root and the effective user of this process. 0 or -1: nobody. */
 	uid_t allowed_user;
 	gid_t allowed_group;
-	mode_t socket_mode; /* of the sockets; 0: 0600, or 0660 with an allowed_group */
+	mode_t socket_mode; /* of the sockets; 0: as narrow as who may attach allows */
 };
 
 int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options *options,
@@ -134,7 +155,7 @@ vmm_pci_space_t *crossvm_vm_pci(vm_t *vm);
 
 /*
  * An alloc_irq for cross_vm_connections_init_common(). QEMU's guests get their interrupt from the
- * guest's own PCI set-up, so the number only tells connections apart: each call returns another.
+ * guest's own PCI set-up, so the number says nothing: it is always the same.
  */
 int crossvm_host_alloc_irq(void);
 

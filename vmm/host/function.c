@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A PCI function: the socket that QEMU connects to, and the client that is attached to it. There is
+ * one client at a time. When it goes, the function is as after power-on, ready for the next.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/host/internal.h"
+
+static struct crossvm_host *host_of(const struct host_function *function)
+{
+	return function->connection->vm->host;
+}
+
+static struct crossvm_device *device_of(const struct host_function *function)
+{
+	return &function->connection->connection->device;
+}
+
+static const char *part_name(const struct host_function *function)
+{
+	return function->number == CROSSVM_FUNCTION_EVENTS ? "events" : "memory";
+}
+
+/* What a client provoked, so not more often than the limit allows. */
+__attribute__((format(printf, 2, 3))) static void warn(const struct host_function *function,
+						       const char *format, ...)
+{
+	const struct crossvm_vm *vm = function->connection->vm;
+	char what[256];
+	va_list arguments;
+
+	if (!host_may_log(vm->host, vm->log_limit))
+		return;
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	host_log(vm->host, CROSSVM_LOG_WARNING, "VM \"%s\", connection \"%s\" (%s): %s", vm->name,
+		 function->connection->connection->options.name, part_name(function), what);
+}
+
+/* What struct vfio_user_ops asks for; context is the function. */
+
+static void reset(void *context)
+{
+	static const uint8_t zero[4];
+	struct host_function *function = context;
+	struct crossvm_device *device = device_of(function);
+
+	if (function->number == CROSSVM_FUNCTION_EVENTS) {
+		crossvm_device_reset(device);
+		return;
+	}
+	/* The memory function alone: what a guest can change there is COMMAND and the BARs. */
+	crossvm_device_config_write(device, function->number, 0x04, zero, 2);
+	for (uint32_t bar = 0x10; bar < 0x28; bar += 4)
+		crossvm_device_config_write(device, function->number, bar, zero, 4);
+	crossvm_device_config_write(device, function->number, 0x3c, zero, 1);
+}
+
+static void attached(void *context, bool is_attached)
+{
+	struct host_function *function = context;
+
+	if (function->number == CROSSVM_FUNCTION_EVENTS)
+		crossvm_vmm_attached(function->connection->connection, is_attached);
+}
+
+static bool intx_level(void *context)
+{
+	return crossvm_device_intx_level(device_of(context));
+}
+
+static bool pending(void *context)
+{
+	const struct crossvm_device_state *state = device_of(context)->state;
+
+	return state->total != state->acked_total || state->generation != state->acked_generation;
+}
+
+static void unmask(void *context, uint32_t events)
+{
+	struct host_function *function = context;
+
+	(void)events;
+	vfio_user_unmask(&function->state->session, &function->device);
+}
+
+static void watch_unmask(void *context, int fd, bool watch)
+{
+	struct host_function *function = context;
+
+	if (!watch)
+		watch_remove(host_of(function), &function->state->unmask);
+	else if (watch_add(host_of(function), &function->state->unmask, fd, EPOLLIN, unmask,
+			   function))
+		warn(function, "its unmask descriptor cannot be watched: INTx will be slow");
+}
+
+static void complain(void *context, const char *message)
+{
+	warn(context, "%s", message);
+}
+
+static const struct vfio_user_ops ops = {
+	.read = regions_read,
+	.write = regions_write,
+	.reset = reset,
+	.attached = attached,
+	.intx_level = intx_level,
+	.pending = pending,
+	.watch = watch_unmask,
+	.complain = complain,
+};
+
+/* Clients. */
+
+/* Listeners pause while there is no descriptor left; the end of a client frees some. */
+static void pause_accepting(struct crossvm_host *host, bool paused)
+{
+	if (atomic_load(&host->arena->accept_paused) == paused)
+		return;
+	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
+		for (struct host_connection *c = vm->connections; c; c = c->next)
+			for (unsigned int i = 0; i < c->num_functions; i++)
+				watch_change(host, &c->functions[i].state->listener,
+					     paused ? 0 : EPOLLIN);
+	atomic_store(&host->arena->accept_paused, paused);
+}
+
+static void part_from_client(struct host_function *function)
+{
+	struct crossvm_host *host = host_of(function);
+
+	watch_remove(host, &function->state->client);
+	vfio_user_close(&function->state->session, &function->device);
+	pause_accepting(host, false);
+}
+
+/* After something was served: error is what it came to. */
+static void settle(struct host_function *function, int error)
+{
+	struct function_state *state = function->state;
+
+	if (!error) {
+		watch_change(host_of(function), &state->client, wire_events(&state->session.wire));
+		return;
+	}
+	part_from_client(function);
+	host_log(host_of(function), CROSSVM_LOG_DEBUG,
+		 "VM \"%s\", connection \"%s\" (%s): detached", function->connection->vm->name,
+		 function->connection->connection->options.name, part_name(function));
+}
+
+static void client_ready(void *context, uint32_t events)
+{
+	struct host_function *function = context;
+	struct vfio_user_session *session = &function->state->session;
+	struct crossvm_host *host = host_of(function);
+	int error;
+
+	host->serving = session;
+	if (events & EPOLLOUT)
+		error = vfio_user_writable(session, &function->device);
+	else
+		error = vfio_user_readable(session, &function->device);
+	host->serving = NULL;
+	settle(function, error);
+}
+
+static void take_client(struct host_function *function, int fd)
+{
+	struct function_state *state = function->state;
+	int error;
+
+	vfio_user_open(&state->session, fd);
+	error = watch_add(host_of(function), &state->client, fd, EPOLLIN, client_ready, function);
+	if (error) {
+		warn(function, "its client cannot be watched: %s", strerror(-error));
+		part_from_client(function);
+	}
+}
+
+void function_adopt(struct host_function *function, int fd)
+{
+	const struct wire_listener *listener = &function->listener;
+	struct wire_peer peer = {.pid = -1, .uid = (uid_t)-1};
+
+	wire_peer_of(fd, &peer);
+	if (!wire_peer_is(fd, listener->allowed_user, listener->allowed_group) &&
+	    !wire_peer_is(fd, geteuid(), (gid_t)-1)) {
+		warn(function, "process %d of user %u may not attach; disconnected", peer.pid,
+		     peer.uid);
+		close(fd);
+	} else if (vfio_user_is_open(&function->state->session)) {
+		warn(function,
+		     "a second client (process %d of user %u) was refused: end the QEMU that is "
+		     "attached first",
+		     peer.pid, peer.uid);
+		close(fd);
+	} else {
+		take_client(function, fd);
+	}
+}
+
+static void listener_ready(void *context, uint32_t events)
+{
+	struct host_function *function = context;
+	const int fd = wire_accept(&function->listener, NULL);
+
+	(void)events;
+	if (fd >= 0) {
+		function_adopt(function, fd);
+	} else if (fd != -EAGAIN) {
+		warn(function, "cannot accept a client: %s; waiting for another to end",
+		     strerror(-fd));
+		pause_accepting(host_of(function), true);
+	}
+}
+
+/* Beginning and end. */
+
+static int listen_on(struct host_function *function)
+{
+	const struct crossvm_vm *vm = function->connection->vm;
+	char path[sizeof(function->listener.address.sun_path) + 1];
+	const int length =
+		snprintf(path, sizeof(path), "%s/%s.%s.%s", vm->socket_dir, vm->name,
+			 function->connection->connection->options.name, part_name(function));
+	int error = -ENAMETOOLONG;
+
+	if (length < (int)sizeof(path))
+		error = wire_listen(
+			&(struct wire_listener_options){.kind = WIRE_STREAM,
+							.path = path,
+							.allowed_user = vm->allowed_user,
+							.allowed_group = vm->allowed_group,
+							.mode = vm->socket_mode,
+							.anyone = true},
+			&function->listener);
+	if (error)
+		crossvm_vmm_error(function->connection->connection,
+				  "cannot listen at \"%s\": %s; %s", path, strerror(-error),
+				  error == -EADDRINUSE ? "end the process that does"
+				  : error == -ENAMETOOLONG
+					  ? "choose a directory with a shorter name"
+					  : "check the directory and the rights to it");
+	return error;
+}
+
+int function_open(struct host_function *function)
+{
+	struct function_state *state = function->state;
+	int error;
+
+	vfio_user_init(&state->session);
+	state->listener.fd = -1;
+	state->client.fd = -1;
+	state->unmask.fd = -1;
+	function->device.ops = &ops;
+	function->device.context = function;
+	function->device.intx = function->number == CROSSVM_FUNCTION_EVENTS;
+	function->device.msi = function->device.intx;
+	regions_fill(function);
+	error = listen_on(function);
+	if (error)
+		return error;
+	error = watch_add(host_of(function), &state->listener, function->listener.fd, EPOLLIN,
+			  listener_ready, function);
+	if (error) {
+		crossvm_vmm_error(function->connection->connection, "cannot watch its socket: %s",
+				  strerror(-error));
+		wire_listener_close(&function->listener);
+	}
+	return error;
+}
+
+void function_close(struct host_function *function)
+{
+	struct function_state *state = function->state;
+
+	watch_remove(host_of(function), &state->listener);
+	wire_listener_close(&function->listener);
+	if (!vfio_user_is_open(&state->session))
+		return;
+	/* Answer first what is there: a client with a request on its way is not left without. */
+	client_ready(function, EPOLLIN);
+	part_from_client(function);
+}
+
+void function_resume(struct host_function *function)
+{
+	struct function_state *state = function->state;
+	struct crossvm_host *host = host_of(function);
+	int error;
+
+	if (!vfio_user_is_open(&state->session))
+		return;
+	error = watch_add(host, &state->client, state->session.wire.fd,
+			  wire_events(&state->session.wire), client_ready, function);
+	host->serving = &state->session;
+	if (!error)
+		error = vfio_user_resume(&state->session, &function->device);
+	host->serving = NULL;
+	settle(function, error);
+}
+
+bool function_knows(const struct host_function *function, int fd)
+{
+	return fd == function->listener.fd || vfio_user_knows(&function->state->session, fd);
+}
