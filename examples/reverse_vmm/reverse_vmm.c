@@ -98,9 +98,9 @@ int main(int argc, char **argv)
 	signal(SIGINT, stop);
 	signal(SIGTERM, stop);
 	if (crossvm_host_create(&(struct crossvm_host_options){0}, &host) ||
-	    crossvm_vm_create(
-		    host, &(struct crossvm_vm_options){.name = "guest", .socket_dir = argv[1]},
-		    &reverser.vm))
+	    crossvm_vm_create(host,
+			      &(struct crossvm_vm_options){.name = "guest", .socket_dir = argv[1]},
+			      &reverser.vm))
 		return 1;
 	error = crossvm_dataport_create("reverser", DATAPORT_BYTES, &dataport);
 	if (error)
