@@ -50,6 +50,8 @@ void crossvm_config_update_intx(struct crossvm_device_state *state);
 
 /* registers.c: mark what the guest sees now as shown, and write it to the mirror. */
 void crossvm_registers_publish(struct crossvm_device *dev);
+/* registers.c: show events in the mirror's count, if none are shown yet. Any thread. */
+void crossvm_count_publish(struct crossvm_device *dev);
 /* Fill the mirror. */
 void crossvm_registers_fill(struct crossvm_device *dev);
 

@@ -7,10 +7,15 @@
 
 #define CONTROL_BITS (CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES)
 
-/* Registers that change; the mirror follows them. All others are fixed for the device's life. */
+/*
+ * Registers that change; the mirror follows them, and in its own way EVENT_COUNT, see
+ * crossvm_count_publish(). All others are fixed for the device's life.
+ */
 static const uint32_t live_registers[] = {
-	CROSSVM_REG_EVENT_COUNT, CROSSVM_REG_TOTAL_EVENTS, CROSSVM_REG_TOTAL_EVENTS + 4,
-	CROSSVM_REG_CONTROL,     CROSSVM_REG_PENDING,
+	CROSSVM_REG_TOTAL_EVENTS,
+	CROSSVM_REG_TOTAL_EVENTS + 4,
+	CROSSVM_REG_CONTROL,
+	CROSSVM_REG_PENDING,
 };
 
 /* Mark events as shown, as many as the count can say. */
@@ -115,23 +120,41 @@ static uint32_t register_value(const struct crossvm_device_state *state, uint32_
 	}
 }
 
-static void mirror_register(struct crossvm_device *dev, uint32_t reg)
+static void mirror_value(struct crossvm_device *dev, uint32_t reg, uint32_t value)
 {
 	uint32_t *mirror = dev->mirror;
 
-	__atomic_store_n(&mirror[reg / 4], register_value(dev->state, reg), __ATOMIC_RELEASE);
+	__atomic_store_n(&mirror[reg / 4], value, __ATOMIC_RELEASE);
+}
+
+static void mirror_register(struct crossvm_device *dev, uint32_t reg)
+{
+	mirror_value(dev, reg, register_value(dev->state, reg));
 }
 
 /*
- * What is shown before the mirror says so can only be acknowledged by a guest that looks nowhere
- * first; the other way round, an acknowledgement of what the guest has seen could go lost.
+ * The count in the mirror has one writer at a time, so that a guest which adds up what it reads
+ * adds up right: while nothing is shown, whoever moves shown_total; from then on the guest's
+ * acknowledgement. What is shown before the mirror says so can only be acknowledged by a guest that
+ * looks nowhere first; the other way round, an acknowledgement of what the guest has seen could go
+ * lost.
  */
+void crossvm_count_publish(struct crossvm_device *dev)
+{
+	struct crossvm_device_state *state = dev->state;
+	uint64_t acked = state->acked_total;
+	uint64_t pending = state->total - acked;
+	uint32_t count = pending < UINT32_MAX ? (uint32_t)pending : UINT32_MAX;
+
+	if (count != 0 &&
+	    atomic_compare_exchange_strong(&state->shown_total, &(uint64_t){acked}, acked + count))
+		mirror_value(dev, CROSSVM_REG_EVENT_COUNT, count);
+}
+
 void crossvm_registers_publish(struct crossvm_device *dev)
 {
 	struct crossvm_device_state *state = dev->state;
 
-	if (state->shown_total == state->acked_total)
-		show_events(state);
 	if (state->shown_generation == state->acked_generation)
 		show_peers(state);
 	state->latched_total = state->total;
@@ -211,6 +234,9 @@ static void acknowledge(struct crossvm_device *dev, bool peers_too)
 {
 	struct crossvm_device_state *state = dev->state;
 
+	/* First, for the next count may be shown from the moment on that acked_total says so. */
+	if (!crossvm_reads_trap(state))
+		mirror_value(dev, CROSSVM_REG_EVENT_COUNT, 0);
 	state->acked_total = state->shown_total;
 	if (peers_too)
 		state->acked_generation = state->shown_generation;

@@ -62,6 +62,8 @@ void crossvm_publish(struct crossvm_device *dev)
 	struct crossvm_device_state *state = dev->state;
 	uint32_t seen;
 
+	if (!crossvm_reads_trap(state))
+		crossvm_count_publish(dev);
 	atomic_fetch_add(&state->changes, 1);
 	do {
 		if (atomic_exchange(&state->publishing, 1) != 0)
