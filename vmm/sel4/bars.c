@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * BARs in the guest's address space. A guest moves them as it likes: Linux on Arm assigns all of
+ * them anew. So after every write that may have moved one, all are brought to where the guest wants
+ * them: first those that must go are taken away, then those without a place are put in theirs.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <sel4vm/guest_vm_util.h>
+#include <vspace/vspace.h>
+
+#include "vmm/sel4/internal.h"
+
+#define PCI_COMMAND_MEMORY 0x2u
+
+static size_t frame_bits(const struct crossvm_vmm_connection *connection)
+{
+	return (size_t)__builtin_ctzll(connection->frame_bytes);
+}
+
+static vm_frame_t registers_frame(const struct sel4_connection *c, size_t offset)
+{
+	bool status = offset >= CROSSVM_SINGLE_STATUS_OFFSET;
+
+	/*
+	 * Writable where that does no harm: we never read the status page, and a store that traps
+	 * could be one that libsel4vm cannot decode.
+	 */
+	return (vm_frame_t){
+		.cptr = status ? c->status.guest : c->registers.guest,
+		.rights = status ? seL4_AllRights : seL4_CanRead,
+		.size_bits = SEL4_PAGE_BITS,
+	};
+}
+
+static vm_frame_t dataport_frame(const struct sel4_connection *c, size_t offset)
+{
+	const struct crossvm_vmm_connection *connection = c->connection;
+	size_t frame = offset / connection->frame_bytes;
+
+	if (frame >= connection->num_frames) {
+		size_t behind = offset - connection->num_frames * connection->frame_bytes;
+
+		return (vm_frame_t){
+			.cptr = c->tail[behind >> SEL4_PAGE_BITS],
+			.rights = seL4_AllRights,
+			.size_bits = SEL4_PAGE_BITS,
+		};
+	}
+	return (vm_frame_t){
+		.cptr = connection->frames[frame],
+		.rights = connection->options.access & CROSSVM_ACCESS_WRITE ? seL4_AllRights
+									    : seL4_CanRead,
+		.size_bits = frame_bits(connection),
+	};
+}
+
+static vm_frame_t frame_at(const struct sel4_bar *bar, size_t offset)
+{
+	return bar->number == 0 ? registers_frame(bar->owner, offset)
+				: dataport_frame(bar->owner, offset);
+}
+
+/*
+ * libsel4vm asks for one frame after the other. It may do so at the guest's first access only, so
+ * the cookie is the BAR, which outlives the reservation.
+ */
+static vm_frame_t next_frame(uintptr_t address, void *cookie)
+{
+	struct sel4_bar *bar = cookie;
+	vm_frame_t frame = frame_at(bar, address - bar->placed);
+
+	frame.vaddr = address;
+	bar->handed = address - bar->placed + ((size_t)1 << frame.size_bits);
+	return frame;
+}
+
+/*
+ * Give a reservation back. libsel4vm would delete the capabilities that are mapped in it, which are
+ * ours or the caller's: without an allocator it only unmaps them.
+ */
+static void release(struct sel4_bar *bar)
+{
+	vm_t *vm = bar->owner->connection->vm;
+	vka_t *vka = vm->vka;
+
+	vm->vka = VSPACE_PRESERVE;
+	vm_free_reserved_memory(vm, bar->reservation);
+	vm->vka = vka;
+	bar->reservation = NULL;
+	bar->placed = SEL4_NOT_PLACED;
+}
+
+/* Unmap what a failed vm_map_reservation() has left behind; libsel4vm takes it for unmapped. */
+static void unmap_partial(struct sel4_bar *bar)
+{
+	vspace_t *vspace = vm_get_vspace(bar->owner->connection->vm);
+	size_t offset = 0;
+
+	while (offset < bar->handed) {
+		size_t bits = frame_at(bar, offset).size_bits;
+
+		/* A guest-physical address, in a pointer because libsel4vspace wants it so. */
+		vspace_unmap_pages(
+			vspace,
+			(void *)(bar->placed + offset), // NOLINT(performance-no-int-to-ptr)
+			1, bits, VSPACE_PRESERVE);
+		offset += (size_t)1 << bits;
+	}
+}
+
+static void place(struct sel4_bar *bar, uintptr_t address)
+{
+	vm_t *vm = bar->owner->connection->vm;
+
+	bar->reservation = vm_reserve_memory_at(vm, address, bar->bytes, sel4_bar_fault, bar);
+	if (!bar->reservation)
+		return;
+	bar->placed = address;
+	bar->handed = 0;
+	if (vm_map_reservation(vm, bar->reservation, next_frame, bar)) {
+		unmap_partial(bar);
+		release(bar);
+	}
+}
+
+static bool decodes(const struct sel4_bar *bar)
+{
+	return crossvm_device_command(&bar->owner->state, CROSSVM_FUNCTION_EVENTS) &
+	       PCI_COMMAND_MEMORY;
+}
+
+static bool in_window(const struct sel4_bar *bar, uint64_t address)
+{
+	return address >= sel4_arch.window_start && address <= sel4_arch.window_last &&
+	       bar->bytes - 1 <= sel4_arch.window_last - address;
+}
+
+/* Where the guest wants a BAR; SEL4_NOT_PLACED if it wants it nowhere that can be had. */
+static uintptr_t wanted(const struct sel4_bar *bar)
+{
+	uint64_t address = crossvm_device_bar_address(&bar->owner->state, CROSSVM_FUNCTION_EVENTS,
+						      bar->number);
+
+	return in_window(bar, address) ? (uintptr_t)address : SEL4_NOT_PLACED;
+}
+
+/* BARs that do not decode stay where they are, unless somebody else wants the place. */
+static bool must_leave(const struct sel4_bar *bar, const struct sel4_bar *for_bar)
+{
+	if (bar->placed == SEL4_NOT_PLACED)
+		return false;
+	if (!for_bar)
+		return decodes(bar) && bar->placed != wanted(bar);
+	return !decodes(bar) && bar->placed <= wanted(for_bar) + for_bar->bytes - 1 &&
+	       wanted(for_bar) <= bar->placed + bar->bytes - 1;
+}
+
+static void make_room(struct sel4_vm *record, const struct sel4_bar *for_bar)
+{
+	for (struct sel4_connection *c = record->connections; c; c = c->next)
+		for (unsigned int i = 0; i < SEL4_BARS; i++)
+			if (must_leave(&c->bars[i], for_bar))
+				release(&c->bars[i]);
+}
+
+static void settle_one(struct sel4_vm *record, struct sel4_bar *bar)
+{
+	if (bar->bytes == 0 || bar->placed != SEL4_NOT_PLACED || !decodes(bar) ||
+	    wanted(bar) == SEL4_NOT_PLACED)
+		return;
+	make_room(record, bar);
+	place(bar, wanted(bar));
+}
+
+void sel4_bars_settle(struct sel4_vm *record)
+{
+	make_room(record, NULL);
+	for (struct sel4_connection *c = record->connections; c; c = c->next)
+		for (unsigned int i = 0; i < SEL4_BARS; i++)
+			settle_one(record, &c->bars[i]);
+}
+
+bool sel4_bars_are_placed(const struct sel4_connection *c)
+{
+	for (unsigned int i = 0; i < SEL4_BARS; i++)
+		if (c->bars[i].bytes != 0 && c->bars[i].placed == SEL4_NOT_PLACED)
+			return false;
+	return true;
+}
+
+void sel4_bars_unplace(struct sel4_connection *c)
+{
+	for (unsigned int i = 0; i < SEL4_BARS; i++)
+		if (c->bars[i].placed != SEL4_NOT_PLACED)
+			release(&c->bars[i]);
+}
+
+static int create_tail(struct sel4_connection *c, size_t pages)
+{
+	vm_t *vm = c->connection->vm;
+
+	if (pages == 0)
+		return 0;
+	c->tail = calloc(pages, sizeof(*c->tail));
+	if (!c->tail)
+		return -ENOMEM;
+	if (vka_alloc_frame(vm->vka, SEL4_PAGE_BITS, &c->scratch)) {
+		free(c->tail);
+		c->tail = NULL;
+		return -ENOMEM;
+	}
+	for (; c->tail_pages < pages; c->tail_pages++) {
+		int err = sel4_frame_copy(vm, c->scratch.cptr, &c->tail[c->tail_pages]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static size_t round_up_to_power_of_two(size_t bytes)
+{
+	size_t power = CROSSVM_PAGE_BYTES;
+
+	while (power < bytes)
+		power <<= 1;
+	return power;
+}
+
+int sel4_bars_create(struct sel4_connection *c)
+{
+	size_t dataport = (size_t)c->connection->options.dataport_bytes;
+	int err;
+
+	for (unsigned int i = 0; i < SEL4_BARS; i++)
+		c->bars[i] = (struct sel4_bar){
+			.owner = c,
+			.number = i,
+			.placed = SEL4_NOT_PLACED,
+		};
+	c->bars[0].bytes = CROSSVM_SINGLE_STATUS_OFFSET + CROSSVM_PAGE_BYTES;
+	if (dataport == 0)
+		return 0;
+	c->bars[1].bytes = round_up_to_power_of_two(dataport);
+	err = create_tail(c, (c->bars[1].bytes - dataport) >> SEL4_PAGE_BITS);
+	if (err)
+		sel4_bars_destroy(c);
+	return err;
+}
+
+void sel4_bars_destroy(struct sel4_connection *c)
+{
+	vm_t *vm = c->connection->vm;
+
+	if (!c->tail)
+		return;
+	while (c->tail_pages > 0)
+		sel4_frame_forget(vm, c->tail[--c->tail_pages]);
+	vka_free_object(vm->vka, &c->scratch);
+	free(c->tail);
+	c->tail = NULL;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What traps: writes to the register page, and to a dataport that this VM may only read. Reads
+ * never do. Whatever the guest stores, it goes on.
+ */
+#include <sel4vm/guest_vcpu_fault.h>
+#include <utils/util.h>
+
+#include "vmm/sel4/internal.h"
+
+static bool touches(size_t offset, size_t bytes, uint32_t reg)
+{
+	return offset < reg + 4u && offset + bytes > reg;
+}
+
+/*
+ * The value counts for one register only. Elsewhere it is not asked for: on x86 a store of an
+ * immediate has no register to take it from.
+ */
+static uint64_t stored_value(vm_vcpu_t *vcpu, size_t offset, size_t bytes)
+{
+	return touches(offset, bytes, CROSSVM_REG_CONTROL) ? get_vcpu_fault_data(vcpu) : 0;
+}
+
+static void registers_written(struct sel4_connection *c, vm_vcpu_t *vcpu, size_t offset,
+			      size_t bytes)
+{
+	uint64_t value = stored_value(vcpu, offset, bytes);
+
+	crossvm_device_registers_write(&c->connection->device, (uint32_t)offset, &value,
+				       bytes < sizeof(value) ? bytes : sizeof(value));
+}
+
+static void dataport_written(struct sel4_connection *c)
+{
+	if (c->told_of_read_only)
+		return;
+	c->told_of_read_only = true;
+	ZF_LOGW("connection %s: the guest writes to a dataport that it may only read; ignored, and "
+		"not reported again",
+		c->connection->options.name);
+}
+
+memory_fault_result_t sel4_bar_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t bytes,
+				     void *cookie)
+{
+	struct sel4_bar *bar = cookie;
+
+	(void)vm;
+	if (is_vcpu_read_fault(vcpu))
+		set_vcpu_fault_data(vcpu, 0);
+	else if (bar->number == 0)
+		registers_written(bar->owner, vcpu, address - bar->placed, bytes);
+	else
+		dataport_written(bar->owner);
+	advance_vcpu_fault(vcpu);
+	return FAULT_HANDLED;
+}
