@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Defect 4: on x86 events come in other threads than the guest's accesses, without atomics. */
+#include <pthread.h>
+
+#include "guest.h"
+
+#define THREADS 4ul
+#define EVENTS  20000u
+
+static void *emit_many(void *argument)
+{
+	struct machine *m = argument;
+
+	for (unsigned int i = 0; i < EVENTS; i++)
+		consume_connection_event(m->vm, machine_id(0), false);
+	return NULL;
+}
+
+static void run(enum guest_driver_kind kind)
+{
+	pthread_t threads[THREADS];
+	struct guest_driver driver;
+	struct machine m;
+
+	machine_make(&m);
+	machine_connect(&m, 1, (struct dataport[]){{1, 12}}, irq_each);
+	driver = guest_probe(&m, 1, kind);
+	for (unsigned int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, emit_many, &m), 0);
+	while (driver.events < THREADS * EVENTS)
+		guest_handle(&driver);
+	for (unsigned int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	while (guest_handle(&driver))
+		;
+	assert_int_equal(driver.events, THREADS * EVENTS);
+	machine_free(&m);
+}
+
+static void old_driver(void **state)
+{
+	(void)state;
+	run(GUEST_DRIVER_OLD);
+}
+
+static void our_driver(void **state)
+{
+	(void)state;
+	run(GUEST_DRIVER_OURS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(old_driver),
+		cmocka_unit_test(our_driver),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
