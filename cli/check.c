@@ -21,21 +21,21 @@ static void print(const struct crossvm_system *system, bool as_json)
 		       system->num_vms, system->num_components, system->num_connections);
 		return;
 	}
-	json_object(&json, NULL);
-	json_string(&json, "path", system->path);
-	json_array(&json, "vms");
+	json_add_object(&json, NULL);
+	json_add_string(&json, "path", system->path);
+	json_add_array(&json, "vms");
 	for (size_t i = 0; i < system->num_vms; i++)
-		json_string(&json, NULL, system->vms[i].name);
-	json_array_end(&json);
-	json_array(&json, "components");
+		json_add_string(&json, NULL, system->vms[i].name);
+	json_end_array(&json);
+	json_add_array(&json, "components");
 	for (size_t i = 0; i < system->num_components; i++)
-		json_string(&json, NULL, system->components[i].name);
-	json_array_end(&json);
-	json_array(&json, "connections");
+		json_add_string(&json, NULL, system->components[i].name);
+	json_end_array(&json);
+	json_add_array(&json, "connections");
 	for (size_t i = 0; i < system->num_connections; i++)
-		json_string(&json, NULL, system->connections[i].name);
-	json_array_end(&json);
-	json_object_end(&json);
+		json_add_string(&json, NULL, system->connections[i].name);
+	json_end_array(&json);
+	json_end_object(&json);
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)

@@ -25,10 +25,10 @@ static int emit(const struct cli_arguments *arguments, const char *name, uint64_
 	if (!code && arguments->json) {
 		struct json json = {.out = stdout};
 
-		json_object(&json, NULL);
-		json_string(&json, "name", name);
-		json_number(&json, "count", count);
-		json_object_end(&json);
+		json_add_object(&json, NULL);
+		json_add_string(&json, "name", name);
+		json_add_number(&json, "count", count);
+		json_end_object(&json);
 	}
 	crossvm_connection_close(conn);
 	return code;

@@ -18,31 +18,31 @@ static void print_json(const struct crossvm_connection *conn,
 {
 	struct json json = {.out = stdout};
 
-	json_object(&json, NULL);
-	json_string(&json, "name", info->name);
-	json_string(&json, "backend", crossvm_backend_name(info->backend));
-	json_string(&json, "interrupt", info->interrupt);
-	json_number(&json, "revision", info->revision);
-	json_number(&json, "connection_id", info->connection_id);
-	json_number(&json, "dataport_bytes", info->dataport_bytes);
-	json_string(&json, "access", cli_access_word(info->member_access));
-	json_number(&json, "total_events", crossvm_connection_total(conn));
-	json_number(&json, "member_id", info->member_id);
-	json_array(&json, "members");
+	json_add_object(&json, NULL);
+	json_add_string(&json, "name", info->name);
+	json_add_string(&json, "backend", crossvm_backend_name(info->backend));
+	json_add_string(&json, "interrupt", info->interrupt);
+	json_add_number(&json, "revision", info->revision);
+	json_add_number(&json, "connection_id", info->connection_id);
+	json_add_number(&json, "dataport_bytes", info->dataport_bytes);
+	json_add_string(&json, "access", cli_access_word(info->member_access));
+	json_add_number(&json, "total_events", crossvm_connection_total(conn));
+	json_add_number(&json, "member_id", info->member_id);
+	json_add_array(&json, "members");
 	for (uint32_t id = 0; id < info->member_count; id++) {
 		struct crossvm_peer peer;
 
 		crossvm_connection_peer(conn, id, &peer);
-		json_object(&json, NULL);
-		json_number(&json, "id", id);
-		json_string(&json, "name", peer.name);
-		json_bool(&json, "self", id == info->member_id);
-		json_string(&json, "state", cli_state_word(peer.state));
-		json_number(&json, "incarnation", peer.incarnation);
-		json_object_end(&json);
+		json_add_object(&json, NULL);
+		json_add_number(&json, "id", id);
+		json_add_string(&json, "name", peer.name);
+		json_add_bool(&json, "self", id == info->member_id);
+		json_add_string(&json, "state", cli_state_word(peer.state));
+		json_add_number(&json, "incarnation", peer.incarnation);
+		json_end_object(&json);
 	}
-	json_array_end(&json);
-	json_object_end(&json);
+	json_end_array(&json);
+	json_end_object(&json);
 }
 
 static void print_members(const struct crossvm_connection *conn,

@@ -47,40 +47,40 @@ static void close_bracket(struct json *json, char bracket)
 		fputc('\n', json->out);
 }
 
-void json_object(struct json *json, const char *key)
+void json_add_object(struct json *json, const char *key)
 {
 	open_bracket(json, key, '{');
 }
 
-void json_array(struct json *json, const char *key)
+void json_add_array(struct json *json, const char *key)
 {
 	open_bracket(json, key, '[');
 }
 
-void json_string(struct json *json, const char *key, const char *value)
+void json_add_string(struct json *json, const char *key, const char *value)
 {
 	put_key(json, key);
 	put_text(json, value);
 }
 
-void json_number(struct json *json, const char *key, uint64_t value)
+void json_add_number(struct json *json, const char *key, uint64_t value)
 {
 	put_key(json, key);
 	fprintf(json->out, "%" PRIu64, value);
 }
 
-void json_bool(struct json *json, const char *key, bool value)
+void json_add_bool(struct json *json, const char *key, bool value)
 {
 	put_key(json, key);
 	fputs(value ? "true" : "false", json->out);
 }
 
-void json_object_end(struct json *json)
+void json_end_object(struct json *json)
 {
 	close_bracket(json, '}');
 }
 
-void json_array_end(struct json *json)
+void json_end_array(struct json *json)
 {
 	close_bracket(json, ']');
 }

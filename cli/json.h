@@ -17,13 +17,13 @@ struct json {
 };
 
 /* key: NULL inside an array and at the top. */
-void json_object(struct json *json, const char *key);
-void json_array(struct json *json, const char *key);
+void json_add_object(struct json *json, const char *key);
+void json_add_array(struct json *json, const char *key);
 /* Bytes that are not printable ASCII are escaped one by one. */
-void json_string(struct json *json, const char *key, const char *value);
-void json_number(struct json *json, const char *key, uint64_t value);
-void json_bool(struct json *json, const char *key, bool value);
-void json_object_end(struct json *json);
-void json_array_end(struct json *json);
+void json_add_string(struct json *json, const char *key, const char *value);
+void json_add_number(struct json *json, const char *key, uint64_t value);
+void json_add_bool(struct json *json, const char *key, bool value);
+void json_end_object(struct json *json);
+void json_end_array(struct json *json);
 
 #endif

@@ -24,18 +24,18 @@ static void print_json(const struct crossvm_list_entry *entries, int count)
 {
 	struct json json = {.out = stdout};
 
-	json_array(&json, NULL);
+	json_add_array(&json, NULL);
 	for (int i = 0; i < count; i++) {
-		json_object(&json, NULL);
-		json_string(&json, "name", entries[i].name);
+		json_add_object(&json, NULL);
+		json_add_string(&json, "name", entries[i].name);
 		if (entries[i].component[0])
-			json_string(&json, "component", entries[i].component);
-		json_string(&json, "backend", crossvm_backend_name(entries[i].backend));
-		json_string(&json, "access", cli_access_word(entries[i].member_access));
-		json_number(&json, "dataport_bytes", entries[i].dataport_bytes);
-		json_object_end(&json);
+			json_add_string(&json, "component", entries[i].component);
+		json_add_string(&json, "backend", crossvm_backend_name(entries[i].backend));
+		json_add_string(&json, "access", cli_access_word(entries[i].member_access));
+		json_add_number(&json, "dataport_bytes", entries[i].dataport_bytes);
+		json_end_object(&json);
 	}
-	json_array_end(&json);
+	json_end_array(&json);
 }
 
 static int widest_name(const struct crossvm_list_entry *entries, int count)

@@ -18,10 +18,10 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	if (arguments.json) {
 		struct json json = {.out = stdout};
 
-		json_object(&json, NULL);
-		json_string(&json, "version", CROSSVM_VERSION);
-		json_number(&json, "abi", CROSSVM_ABI_VERSION);
-		json_object_end(&json);
+		json_add_object(&json, NULL);
+		json_add_string(&json, "version", CROSSVM_VERSION);
+		json_add_number(&json, "abi", CROSSVM_ABI_VERSION);
+		json_end_object(&json);
 	} else {
 		printf("crossvm %s\n", CROSSVM_VERSION);
 	}

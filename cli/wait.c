@@ -55,12 +55,12 @@ static void print(const struct cli_arguments *arguments, const char *name, uint6
 		printf("%" PRIu64 "\n", count);
 		return;
 	}
-	json_object(&json, NULL);
-	json_string(&json, "name", name);
-	json_number(&json, "count", count);
-	json_number(&json, "total", total);
-	json_bool(&json, "timed_out", timed_out);
-	json_object_end(&json);
+	json_add_object(&json, NULL);
+	json_add_string(&json, "name", name);
+	json_add_number(&json, "count", count);
+	json_add_number(&json, "total", total);
+	json_add_bool(&json, "timed_out", timed_out);
+	json_end_object(&json);
 }
 
 static int wait_and_print(const struct cli_arguments *arguments, const char *name,

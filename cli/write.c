@@ -101,11 +101,11 @@ static int write_part(const struct cli_arguments *arguments, const char *name, u
 	if (!code && arguments->json) {
 		struct json json = {.out = stdout};
 
-		json_object(&json, NULL);
-		json_string(&json, "name", name);
-		json_number(&json, "offset", offset);
-		json_number(&json, "bytes", done);
-		json_object_end(&json);
+		json_add_object(&json, NULL);
+		json_add_string(&json, "name", name);
+		json_add_number(&json, "offset", offset);
+		json_add_number(&json, "bytes", done);
+		json_end_object(&json);
 	}
 	crossvm_connection_close(part.conn);
 	return code;
