@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lab/qemu_args.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_DEFAULT_MIB 256
+#define CHUNK              16
+
+struct args {
+	char **list;
+	size_t count;
+	size_t capacity;
+	bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct args *args, const char *format, ...)
+{
+	va_list arguments;
+	char *text = NULL;
+
+	if (args->count + 1 >= args->capacity) {
+		char **list = realloc(args->list, (args->capacity + CHUNK) * sizeof(*args->list));
+
+		if (!list) {
+			args->failed = true;
+			return;
+		}
+		args->list = list;
+		args->capacity += CHUNK;
+	}
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	args->failed = args->failed || !text;
+	args->list[args->count] = text;
+	if (text)
+		args->count++;
+	args->list[args->count] = NULL;
+}
+
+static void add_path(struct args *args, const char *option, const char *path)
+{
+	add(args, "%s", option);
+	add(args, "%s", path);
+}
+
+static void add_machine(struct args *args, const struct lab_qemu *qemu)
+{
+	const struct crossvm_system_vm *vm = &qemu->system->vms[qemu->vm];
+	const char *accel = qemu->accel == LAB_KVM ? "kvm" : "tcg";
+	unsigned long long mib = vm->memory_bytes ? vm->memory_bytes >> 20 : MEMORY_DEFAULT_MIB;
+
+	add(args, "-machine");
+	if (vm->arch == CROSSVM_ARCH_AARCH64)
+		add(args, "virt,gic-version=3,accel=%s", accel);
+	else
+		add(args, "q35,accel=%s", accel);
+	add(args, "-cpu");
+	add(args, "%s", qemu->accel == LAB_KVM ? "host" : "max");
+	add(args, "-m");
+	add(args, "%lluM", mib);
+}
+
+static void add_boot(struct args *args, const struct lab_qemu *qemu)
+{
+	const struct crossvm_system_vm *vm = &qemu->system->vms[qemu->vm];
+	const char *console = vm->arch == CROSSVM_ARCH_AARCH64 ? "ttyAMA0" : "ttyS0";
+
+	add_path(args, "-kernel", qemu->kernel);
+	add_path(args, "-initrd", qemu->initramfs);
+	add(args, "-append");
+	add(args,
+	    "console=%s quiet mitigations=off random.trust_cpu=on cryptomgr.notests "
+	    "crossvm.name=%s",
+	    console, vm->name);
+}
+
+/* The agent's port, the console and the monitor are sockets that the keeper has connected. */
+static void add_channels(struct args *args, const struct lab_qemu *qemu)
+{
+	add(args, "-chardev");
+	add(args, "socket,id=console,fd=%d", qemu->console_fd);
+	add(args, "-serial");
+	add(args, "chardev:console");
+	add(args, "-chardev");
+	add(args, "socket,id=monitor,fd=%d", qemu->qmp_fd);
+	add(args, "-qmp");
+	add(args, "chardev:monitor");
+	add(args, "-device");
+	add(args, "virtio-serial-pci,id=lab");
+	add(args, "-chardev");
+	add(args, "socket,id=agent,fd=%d", qemu->agent_fd);
+	add(args, "-device");
+	add(args, "virtserialport,chardev=agent,name=crossvm.agent");
+}
+
+char **lab_qemu_args(const struct lab_qemu *qemu)
+{
+	struct args args = {0};
+
+	add(&args, "%s", qemu->program);
+	add(&args, "-name");
+	add(&args, "%s/%s", qemu->lab, qemu->system->vms[qemu->vm].name);
+	add(&args, "-nodefaults");
+	add(&args, "-no-user-config");
+	add(&args, "-display");
+	add(&args, "none");
+	add_machine(&args, qemu);
+	add_boot(&args, qemu);
+	add_channels(&args, qemu);
+	if (!args.failed)
+		return args.list;
+	lab_qemu_args_free(args.list);
+	return NULL;
+}
+
+void lab_qemu_args_free(char **args)
+{
+	for (size_t i = 0; args && args[i]; i++)
+		free(args[i]);
+	free(args);
+}
