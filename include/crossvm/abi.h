@@ -21,6 +21,9 @@
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#if !defined(__cplusplus) && __STDC_VERSION__ < 201112L
+#define static_assert _Static_assert /* GNU C99, as libsel4vm's callers are built */
+#endif
 #endif
 
 #define CROSSVM_ABI_VERSION 2u
