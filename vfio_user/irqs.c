@@ -18,13 +18,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void fire(int fd)
+/* Repeating it with the same descriptor does no harm. */
+static void replace(int *slot, int fd)
+{
+	const int old = *slot;
+
+	*slot = fd;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (old >= 0 && old != fd)
+		close(old);
+}
+
+static void fire(int *slot)
 {
 	static const uint64_t one = 1;
 
-	/* It can only fail if the client has filled or replaced it, to its own harm. */
-	if (fd >= 0 && write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+	if (*slot < 0 || write(*slot, &one, sizeof(one)) == (ssize_t)sizeof(one))
 		return;
+	/*
+	 * It can only fail if the client has filled or replaced it, to its own harm. A client that has
+	 * made it blocking as well would hold us up until a signal came: it gets no more interrupts.
+	 */
+	if (errno == EINTR)
+		replace(slot, -1);
 }
 
 void vfio_user_intx_changed(struct vfio_user_session *session,
@@ -32,7 +48,7 @@ void vfio_user_intx_changed(struct vfio_user_session *session,
 {
 	if (session->intx < 0 || session->intx_masked || !device->ops->intx_level(device->context))
 		return;
-	fire(session->intx);
+	fire(&session->intx);
 	atomic_signal_fence(memory_order_seq_cst);
 	session->intx_masked = true;
 }
@@ -40,7 +56,7 @@ void vfio_user_intx_changed(struct vfio_user_session *session,
 void vfio_user_interrupt(struct vfio_user_session *session, const struct vfio_user_device *device)
 {
 	if (session->msi >= 0)
-		fire(session->msi);
+		fire(&session->msi);
 	else
 		vfio_user_intx_changed(session, device);
 }
@@ -85,17 +101,6 @@ static bool is_usable(int fd)
 	return flags >= 0 && !fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* Repeating it with the same descriptor does no harm. */
-static void replace(int *slot, int fd)
-{
-	const int old = *slot;
-
-	*slot = fd;
-	atomic_signal_fence(memory_order_seq_cst);
-	if (old >= 0 && old != fd)
-		close(old);
-}
-
 static void replace_unmask(struct vfio_user_session *session, const struct vfio_user_device *device,
 			   int fd)
 {
@@ -135,7 +140,7 @@ static int set_trigger(struct vfio_user_command *command, uint32_t index, int fd
 		replace(&session->msi, fd);
 		/* What came before the guest was ready must not wait for the next event. */
 		if (device->ops->pending(device->context))
-			fire(fd);
+			fire(&session->msi);
 		return 0;
 	}
 	replace(&session->intx, fd);
@@ -186,7 +191,7 @@ static int act(struct vfio_user_command *command, const struct vfio_irq_set *set
 
 	switch (set->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) {
 	case VFIO_IRQ_SET_ACTION_TRIGGER:
-		fire(intx ? session->intx : session->msi);
+		fire(intx ? &session->intx : &session->msi);
 		return 0;
 	case VFIO_IRQ_SET_ACTION_MASK:
 	case VFIO_IRQ_SET_ACTION_UNMASK:
