@@ -113,6 +113,12 @@ int crossvm_host_recover(struct crossvm_host *host, bool (*known)(void *context,
 			 void *context);
 
 /*
+ * Call it before crossvm_host_recover() when the process before has crashed, and was not killed by
+ * somebody's order: when three in a row have crashed at one message, its client is disconnected.
+ */
+void crossvm_host_blame(struct crossvm_host *host);
+
+/*
  * The identity of the guest's message that is being applied, while a callback of
  * <cross_vm_connection.h> runs because of it; 0 otherwise. When a process died while applying it and
  * crossvm_host_recover() applies it again, its identity is the same; no other message to the same

@@ -163,12 +163,12 @@ static void client_ready(void *context, uint32_t events)
 	struct crossvm_host *host = host_of(function);
 	int error;
 
-	host->serving = session;
+	atomic_store(&host->arena->serving, session);
 	if (events & EPOLLOUT)
 		error = vfio_user_writable(session, &function->device);
 	else
 		error = vfio_user_readable(session, &function->device);
-	host->serving = NULL;
+	atomic_store(&host->arena->serving, NULL);
 	settle(function, error);
 }
 
@@ -302,11 +302,21 @@ void function_resume(struct host_function *function)
 		return;
 	error = watch_add(host, &state->client, state->session.wire.fd,
 			  wire_events(&state->session.wire), client_ready, function);
-	host->serving = &state->session;
+	atomic_store(&host->arena->serving, &state->session);
 	if (!error)
 		error = vfio_user_resume(&state->session, &function->device);
-	host->serving = NULL;
+	atomic_store(&host->arena->serving, NULL);
 	settle(function, error);
+}
+
+void function_give_up(struct host_function *function)
+{
+	host_log(host_of(function), CROSSVM_LOG_ERROR,
+		 "VM \"%s\", connection \"%s\" (%s): disconnected, since process after process "
+		 "has crashed at one and the same message of its QEMU; please report this",
+		 function->connection->vm->name, function->connection->connection->options.name,
+		 part_name(function));
+	part_from_client(function);
 }
 
 bool function_knows(const struct host_function *function, int fd)

@@ -80,9 +80,18 @@ int crossvm_host_create(const struct crossvm_host_options *options, struct cross
 			 strerror(errno));
 		goto free_arena;
 	}
+	created->descriptors = opendir("/proc/self/fd");
+	if (!created->descriptors) {
+		error = -errno;
+		host_log(created, CROSSVM_LOG_ERROR,
+			 "cannot list /proc/self/fd: %s; is /proc there?", strerror(-error));
+		goto close_epoll;
+	}
 	*host = created;
 	return 0;
 
+close_epoll:
+	close(created->epoll);
 free_arena:
 	arena_destroy(created->arena);
 free_host:
@@ -95,6 +104,7 @@ void crossvm_host_destroy(struct crossvm_host *host)
 	if (!host)
 		return;
 	assert(!host->vms);
+	closedir(host->descriptors);
 	close(host->epoll);
 	arena_destroy(host->arena);
 	free(host);
@@ -112,7 +122,9 @@ void *crossvm_host_allocate(struct crossvm_host *host, size_t bytes)
 
 uint64_t crossvm_host_message_id(const struct crossvm_host *host)
 {
-	return host->serving ? vfio_user_message_id(host->serving) : 0;
+	const struct vfio_user_session *session = atomic_load(&host->arena->serving);
+
+	return session ? vfio_user_message_id(session) : 0;
 }
 
 int crossvm_host_alloc_irq(void)

@@ -6,6 +6,7 @@
 #ifndef CROSSVM_VMM_HOST_INTERNAL_H
 #define CROSSVM_VMM_HOST_INTERNAL_H
 
+#include <dirent.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 
@@ -31,6 +32,12 @@ struct arena {
 	struct watch *_Atomic watches;
 	struct arena_spare *spares;
 	_Atomic bool accept_paused; /* for want of descriptors */
+	/* Whose message is being applied, or was when a process died; NULL: none. */
+	struct vfio_user_session *_Atomic serving;
+	/* The message at which processes crashed, and how many did in a row. */
+	struct vfio_user_session *crash_session;
+	uint64_t crash_message;
+	uint32_t crashes;
 };
 
 struct arena *arena_create(size_t bytes); /* NULL with errno */
@@ -67,11 +74,10 @@ void watch_resume(struct crossvm_host *host);
 struct crossvm_host {
 	struct arena *arena;
 	int epoll;
+	DIR *descriptors; /* /proc/self/fd, for processes that may not open it any more */
 	crossvm_log_fn log;
 	void *log_context;
 	struct crossvm_vm *vms;
-	/* The session whose message is being applied in this process; NULL: none. */
-	struct vfio_user_session *serving;
 };
 
 __attribute__((format(printf, 3, 4))) void
@@ -146,6 +152,8 @@ int function_open(struct host_function *function);
 void function_close(struct host_function *function);
 /* Go on after another process. */
 void function_resume(struct host_function *function);
+/* Part from the client, at whose message processes crash. */
+void function_give_up(struct host_function *function);
 /* Take over a socket that was accepted from the function's listener; or close it. */
 void function_adopt(struct host_function *function, int fd);
 bool function_knows(const struct host_function *function, int fd);

@@ -35,34 +35,63 @@ static bool adopt(struct crossvm_host *host, int fd)
 static int sort_out_descriptors(struct crossvm_host *host, bool (*known)(void *context, int fd),
 				void *context)
 {
-	DIR *directory = opendir("/proc/self/fd");
 	const struct dirent *entry;
 
-	if (!directory) {
-		const int error = -errno;
+	/* Opened by the process that this one was cloned from; the table it lists is the same. */
+	rewinddir(host->descriptors);
+	errno = 0;
+	while ((entry = readdir(host->descriptors))) {
+		const int fd = (int)strtol(entry->d_name, NULL, 10); /* "." and "..": 0 */
 
-		host_log(host, CROSSVM_LOG_ERROR, "cannot list /proc/self/fd: %s; is /proc there?",
-			 strerror(-error));
-		return error;
-	}
-	while ((entry = readdir(directory))) {
-		const int fd = atoi(entry->d_name);
-
-		if (fd <= STDERR_FILENO || fd == dirfd(directory) || knows(host, fd) ||
+		if (fd <= STDERR_FILENO || fd == dirfd(host->descriptors) || knows(host, fd) ||
 		    adopt(host, fd) || !known || known(context, fd))
 			continue;
 		/* It may be watched still, and its other end not ours: closing would not end that. */
 		epoll_ctl(host->epoll, EPOLL_CTL_DEL, fd, NULL);
 		close(fd);
 	}
-	closedir(directory);
 	return 0;
+}
+
+/* Processes that crash at one message, one after another, end with its client's disconnection. */
+#define MAX_CRASHES 3u
+
+void crossvm_host_blame(struct crossvm_host *host)
+{
+	struct arena *arena = host->arena;
+	struct vfio_user_session *session = atomic_load(&arena->serving);
+	const uint64_t message = session ? vfio_user_message_id(session) : 0;
+
+	if (!session)
+		return;
+	if (session != arena->crash_session || message != arena->crash_message)
+		arena->crashes = 0;
+	arena->crash_session = session;
+	arena->crash_message = message;
+	arena->crashes++;
+}
+
+static bool is_to_blame(const struct crossvm_host *host, const struct vfio_user_session *session)
+{
+	const struct arena *arena = host->arena;
+
+	return arena->crashes >= MAX_CRASHES && session == arena->crash_session &&
+	       vfio_user_is_open(session) && vfio_user_message_id(session) == arena->crash_message;
+}
+
+static void resume(struct crossvm_host *host, struct host_function *function)
+{
+	if (is_to_blame(host, &function->state->session))
+		function_give_up(function);
+	else
+		function_resume(function);
 }
 
 int crossvm_host_recover(struct crossvm_host *host, bool (*known)(void *context, int fd),
 			 void *context)
 {
 	arena_populate(host->arena);
+	atomic_store(&host->arena->serving, NULL);
 	watch_resume(host);
 	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
 		for (struct host_connection *c = vm->connections; c; c = c->next)
@@ -70,6 +99,6 @@ int crossvm_host_recover(struct crossvm_host *host, bool (*known)(void *context,
 	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
 		for (struct host_connection *c = vm->connections; c; c = c->next)
 			for (unsigned int i = 0; i < c->num_functions; i++)
-				function_resume(&c->functions[i]);
+				resume(host, &c->functions[i]);
 	return sort_out_descriptors(host, known, context);
 }
