@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* crossvmd: serves the connections of a system file to VMs and components. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/directory.h"
+#include "daemon/holder.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/rights.h"
+#include "daemon/sandbox.h"
+#include "daemon/server.h"
+#include "system/system.h"
+
+enum exit_status {
+	EXIT_STATUS_OK = 0,
+	EXIT_STATUS_FAILED = 1,
+	EXIT_STATUS_BAD_INPUT = 2, /* of the command line or the system file; nothing was started */
+};
+
+struct arguments {
+	char *socket_dir;
+	const char *user;
+	const char *group;
+	const char *path;
+	bool check;
+	bool verbose;
+};
+
+static const char usage[] =
+	"Usage: crossvmd [OPTION]... SYSTEM.yaml\n"
+	"Serve the connections of a system file to virtual machines and components.\n"
+	"\n"
+	"  --socket-dir DIR  folder of the sockets (default: /run/crossvm for root,\n"
+	"                    else $XDG_RUNTIME_DIR/crossvm)\n"
+	"  --user USER       who to become when started as root (default: crossvm)\n"
+	"  --group GROUP     likewise (default: USER's group)\n"
+	"  --check           only check the system file\n"
+	"  --verbose         say when components come and go\n"
+	"  --help, --version\n"
+	"\n"
+	"Exit status: 0 after SIGTERM or SIGINT, 1 on failure, 2 if the system file or an\n"
+	"argument is wrong; then nothing was started.\n";
+
+/* @return -1 to go on, else the exit status. */
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+	static const struct option options[] = {
+		{"socket-dir", required_argument, NULL, 's'},
+		{"user", required_argument, NULL, 'u'},
+		{"group", required_argument, NULL, 'g'},
+		{"check", no_argument, NULL, 'c'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			free(arguments->socket_dir);
+			arguments->socket_dir = strdup(optarg);
+			break;
+		case 'u':
+			arguments->user = optarg;
+			break;
+		case 'g':
+			arguments->group = optarg;
+			break;
+		case 'c':
+			arguments->check = true;
+			break;
+		case 'v':
+			arguments->verbose = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_STATUS_OK;
+		case 'V':
+			puts("crossvmd " CROSSVM_VERSION);
+			return EXIT_STATUS_OK;
+		default:
+			fputs("Try 'crossvmd --help'.\n", stderr);
+			return EXIT_STATUS_BAD_INPUT;
+		}
+	}
+	if (optind + 1 != argc) {
+		fputs("crossvmd: name one system file. Try 'crossvmd --help'.\n", stderr);
+		return EXIT_STATUS_BAD_INPUT;
+	}
+	arguments->path = argv[optind];
+	if (arguments->socket_dir == NULL)
+		arguments->socket_dir = directory_default();
+	return arguments->socket_dir == NULL ? EXIT_STATUS_FAILED : -1;
+}
+
+static void say_ready(const struct crossvm_system *system, const char *socket_dir,
+		      const struct log *log)
+{
+	char state[256];
+
+	log_write(log, CROSSVM_LOG_INFO, "serving %zu connections, %zu VMs, %zu components in %s",
+		  system->num_connections, system->num_vms, system->num_components, socket_dir);
+	snprintf(state, sizeof(state),
+		 "READY=1\nSTATUS=Serving %zu connections, %zu VMs, %zu components",
+		 system->num_connections, system->num_vms, system->num_components);
+	if (notify_send(state) != 0)
+		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be notified");
+}
+
+static int serve(const struct arguments *arguments, const struct crossvm_system *system,
+		 const struct log *log)
+{
+	struct sandbox *sandbox = NULL;
+	struct server server;
+	struct rights rights;
+	int error = rights_choose(&rights, arguments->user, arguments->group, log);
+
+	if (error)
+		return error;
+	error = server_create(&server, system, arguments->socket_dir, &rights, log);
+	if (!error)
+		error = rights_drop(&rights, log);
+	if (!error) {
+		error = sandbox_create(&sandbox);
+		if (error)
+			log_write(log, CROSSVM_LOG_ERROR, "cannot set up seccomp: %s",
+				  strerror(-error));
+	}
+	if (!error) {
+		say_ready(system, arguments->socket_dir, log);
+		error = holder_run(&server, sandbox);
+	}
+	server_destroy(&server);
+	sandbox_destroy(sandbox);
+	return error;
+}
+
+static int run(const struct arguments *arguments)
+{
+	struct crossvm_system *system = NULL;
+	char *message = NULL;
+	struct log log;
+	int error;
+
+	log_init(&log, arguments->verbose);
+	error = crossvm_system_read(arguments->path, &system, &message);
+	if (error) {
+		fprintf(stderr, "%s\n", message == NULL ? strerror(-error) : message);
+		free(message);
+		return EXIT_STATUS_BAD_INPUT;
+	}
+	if (arguments->check)
+		printf("%s: %zu connections, %zu VMs, %zu components, nothing wrong\n",
+		       arguments->path, system->num_connections, system->num_vms,
+		       system->num_components);
+	else
+		error = serve(arguments, system, &log);
+	crossvm_system_free(system);
+	return error ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {0};
+	int status = parse_arguments(argc, argv, &arguments);
+
+	if (status < 0) {
+		holder_prepare();
+		status = run(&arguments);
+	}
+	free(arguments.socket_dir);
+	return status;
+}
