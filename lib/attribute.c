@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/error.h"
+
 int crossvm_path(char path[CROSSVM_PATH_BYTES], const char *format, ...)
 {
 	va_list args;
@@ -96,7 +98,9 @@ int crossvm_directory_visit(const char *directory, int (*visit)(void *context, c
 	int result = 0;
 
 	if (count < 0)
-		return -errno;
+		return errno == ENOENT ? 0
+				       : crossvm_fail(-errno, "cannot read the folder %s: %s",
+						      directory, strerror(errno));
 	for (int i = 0; i < count; i++) {
 		if (!result)
 			result = visit(context, entries[i]->d_name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Attributes in sysfs, read with checks. All functions are silent: the caller knows what a missing
- * attribute means.
+ * Attributes in sysfs, read with checks. Where nothing else is said, functions fail without a
+ * sentence: the caller knows what a missing attribute means.
  */
 #ifndef CROSSVM_LIB_ATTRIBUTE_H
 #define CROSSVM_LIB_ATTRIBUTE_H
@@ -27,7 +27,8 @@ int crossvm_attribute_link(const char *directory, const char *attribute, char *t
 
 /*
  * Call visit for each entry of a directory but those beginning with a dot, until it returns
- * something else than 0, which is then returned. Order: by name, numbers in it by value.
+ * something else than 0, which is then returned. Order: by name, numbers in it by value. A folder
+ * that does not exist has no entries; one that cannot be read is -errno with a sentence.
  */
 int crossvm_directory_visit(const char *directory, int (*visit)(void *context, const char *entry),
 			    void *context);

@@ -63,10 +63,12 @@ struct crossvm_open_request {
 };
 
 /*
- * The backends. open: -ENODEV when there is nothing of its kind here, -ENOENT with a sentence when
- * there is but not of that name; any other error, with a sentence, ends the search. list: adds to
- * the list, 0 or -errno likewise.
+ * The backends. Besides 0 and -errno (with a sentence), which end a search, opening may tell that it
+ * is worth trying the next one; listing may return CROSSVM_NOTHING_HERE.
  */
+#define CROSSVM_NOTHING_HERE 1 /* nothing of this kind */
+#define CROSSVM_NOT_BY_NAME  2 /* something, but none of that name; with a sentence */
+
 struct crossvm_list;
 
 int crossvm_component_open(const struct crossvm_open_request *request,

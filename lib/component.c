@@ -260,7 +260,7 @@ int crossvm_component_open(const struct crossvm_open_request *request,
 	error = attach(&component->base, request);
 	if (error) {
 		component_close(&component->base);
-		return error;
+		return error == -ENOENT ? CROSSVM_NOT_BY_NAME : error;
 	}
 	crossvm_connection_start(&component->base);
 	*conn = &component->base;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/attribute.h"
+#include "lib/backend.h"
 #include "lib/error.h"
 #include "lib/status.h"
 
@@ -21,7 +22,7 @@ static int connect_error(int error, const char *path, bool named)
 {
 	if (error == -ENOENT || error == -ECONNREFUSED) {
 		if (!named)
-			return -ENODEV;
+			return CROSSVM_NOTHING_HERE;
 		error = -ECONNREFUSED;
 	}
 	if (error == -EACCES || error == -EPERM)
@@ -180,7 +181,8 @@ int crossvm_component_receive(int socket_fd, enum crossvm_component_type expecte
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		/* Not CMSG_SPACE(): in its padding the kernel would fit one descriptor more. */
+		.msg_controllen = CMSG_LEN(CROSSVM_COMPONENT_MAX_FDS * sizeof(int)),
 	};
 	ssize_t length;
 	int error = await_answer(socket_fd);

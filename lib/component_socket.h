@@ -23,8 +23,8 @@ struct crossvm_component_answer {
 /*
  * Connect.
  *
- * @return 0; -ENODEV without a sentence when nobody serves the default socket; -ECONNREFUSED when
- *   nobody serves the one that the caller or the environment named; -EACCES and the like.
+ * @return 0; CROSSVM_NOTHING_HERE when nobody serves the default socket; -ECONNREFUSED when nobody
+ *   serves the one that the caller or the environment named; -EACCES and the like.
  */
 int crossvm_component_connect(const char *root, const struct crossvm_open_options *options,
 			      int *socket);

@@ -47,10 +47,11 @@ int crossvm_connection_open_below(const struct crossvm_open_request *request,
 		return crossvm_fail(-EINVAL, "%s: access 0x%x has bits that are not CROSSVM_OPEN_*",
 				    request->name, request->access);
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
-		error = backends[i](request, conn);
-		if (error != -ENODEV && error != -ENOENT)
-			return error;
-		something |= error == -ENOENT;
+		int result = backends[i](request, conn);
+
+		if (result <= 0)
+			return result;
+		something |= result == CROSSVM_NOT_BY_NAME;
 	}
 	if (something)
 		return -ENOENT;

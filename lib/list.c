@@ -9,13 +9,17 @@
 
 int crossvm_list_add(struct crossvm_list *list, const struct crossvm_list_entry *entry)
 {
-	struct crossvm_list_entry *entries =
-		reallocarray(list->entries, list->count + 1, sizeof(*entries));
+	/* Room doubles whenever it is used up, which is when the count is a power of two. */
+	if ((list->count & (list->count - 1)) == 0) {
+		size_t room = list->count ? list->count * 2 : 1;
+		struct crossvm_list_entry *entries =
+			reallocarray(list->entries, room, sizeof(*entries));
 
-	if (!entries)
-		return crossvm_fail(-ENOMEM, "out of memory");
-	entries[list->count++] = *entry;
-	list->entries = entries;
+		if (!entries)
+			return crossvm_fail(-ENOMEM, "out of memory");
+		list->entries = entries;
+	}
+	list->entries[list->count++] = *entry;
 	return 0;
 }
 
@@ -23,16 +27,10 @@ static int collect(const char *root, const struct crossvm_open_options *options,
 		   struct crossvm_list *list)
 {
 	int component = crossvm_component_list(root, options, list);
-	int uio;
-	int pci;
+	int uio = component < 0 ? component : crossvm_uio_list(root, list);
+	int pci = uio < 0 ? uio : crossvm_pci_list(root, list);
 
-	if (component && component != -ENODEV)
-		return component;
-	uio = crossvm_uio_list(root, list);
-	if (uio && uio != -ENODEV)
-		return uio;
-	pci = crossvm_pci_list(root, list);
-	if (pci && pci != -ENODEV)
+	if (pci < 0)
 		return pci;
 	if (component && uio && pci)
 		return crossvm_fail(

@@ -90,12 +90,10 @@ int crossvm_pci_visit(const char *root, uint32_t device,
 {
 	struct visit all = {root, device, visit, context};
 	char directory[CROSSVM_PATH_BYTES];
-	int result = crossvm_path(directory, "%s/sys/bus/pci/devices", root);
 
-	if (result)
-		return result;
-	result = crossvm_directory_visit(directory, look_at, &all);
-	return result == -ENOENT ? -ENODEV : result;
+	if (crossvm_path(directory, "%s/sys/bus/pci/devices", root))
+		return crossvm_fail(-ENAMETOOLONG, "the path of the PCI devices is too long");
+	return crossvm_directory_visit(directory, look_at, &all);
 }
 
 struct pairing {

@@ -22,7 +22,7 @@ struct crossvm_pci_function {
 
 /*
  * Call visit for each function with crossvm's vendor id and that device id, until it returns
- * something else than 0, which is then returned. -ENODEV without PCI.
+ * something else than 0, which is then returned.
  */
 int crossvm_pci_visit(const char *root, uint32_t device,
 		      int (*visit)(void *context, const struct crossvm_pci_function *function),

@@ -257,7 +257,7 @@ static int set_up_interrupt(struct pci_connection *pci, const char *root)
 	if (error || !pci->events.driver[0] ||
 	    crossvm_attribute_number(pci->events.sysfs, "irq", &irq) || !irq ||
 	    crossvm_directory_visit(directory, take_first, entry) != 1)
-		return error;
+		return 0;
 	error = crossvm_uio_device_open(&pci->uio, root, entry, pci->base.name, false);
 	if (error)
 		return error;
@@ -325,12 +325,14 @@ static int find_and_attach(struct pci_connection *pci, const char *root)
 
 	if (result == 1)
 		return attach(pci, root);
-	if (result == 0 && search.any)
-		return crossvm_fail(-ENOENT,
-				    "%s: no device of this name in this guest; 'crossvm list' "
-				    "shows what there is",
-				    pci->base.name);
-	return result ? result : -ENODEV;
+	if (result)
+		return result;
+	if (!search.any)
+		return CROSSVM_NOTHING_HERE;
+	return crossvm_fail(CROSSVM_NOT_BY_NAME,
+			    "%s: no device of this name in this guest; 'crossvm list' shows what "
+			    "there is",
+			    pci->base.name);
 }
 
 int crossvm_pci_open(const struct crossvm_open_request *request, struct crossvm_connection **conn)
@@ -390,5 +392,5 @@ int crossvm_pci_list(const char *root, struct crossvm_list *list)
 	struct listing listing = {.list = list};
 	int error = crossvm_pci_visit(root, CROSSVM_PCI_DEVICE_EVENTS, add_to_list, &listing);
 
-	return error || listing.any ? error : -ENODEV;
+	return error || listing.any ? error : CROSSVM_NOTHING_HERE;
 }

@@ -134,18 +134,17 @@ static int describe(struct uio_connection *uio)
 
 static void describe_interrupt(struct uio_connection *uio)
 {
-	char path[CROSSVM_PATH_BYTES];
-	uint64_t number = 0;
+	char text[32];
 
-	if (!crossvm_path(path, "%s/device/msi_irqs", uio->device.sysfs) && !access(path, F_OK)) {
-		uio->base.info.interrupt = "msi";
-		uio->interrupts = true;
+	if (crossvm_attribute_text(uio->device.sysfs, "device/crossvm_irq", text, sizeof(text)))
 		return;
-	}
-	if (!crossvm_path(path, "%s/device", uio->device.sysfs))
-		crossvm_attribute_number(path, "irq", &number);
-	uio->interrupts = number != 0;
-	uio->base.info.interrupt = number ? "intx" : "none";
+	if (strcmp(text, "msi") == 0)
+		uio->base.info.interrupt = "msi";
+	else if (strcmp(text, "intx") == 0)
+		uio->base.info.interrupt = "intx";
+	else
+		return;
+	uio->interrupts = true;
 }
 
 static const char *own_name(const struct crossvm_connection *conn, struct crossvm_peer *self)
@@ -181,15 +180,13 @@ static int attach(struct uio_connection *uio, const struct crossvm_open_request 
 		  const char *entry)
 {
 	bool writable = request->access & (CROSSVM_OPEN_WRITE | CROSSVM_OPEN_EMIT);
-	char path[CROSSVM_PATH_BYTES];
 	uint64_t revision = 0;
 	int error = crossvm_uio_device_open(&uio->device, request->root, entry, request->name,
 					    writable);
 
 	if (error)
 		return error;
-	if (!crossvm_path(path, "%s/device", uio->device.sysfs))
-		crossvm_attribute_number(path, "revision", &revision);
+	crossvm_attribute_number(uio->device.sysfs, "device/revision", &revision);
 	uio->base.info.revision = (uint32_t)revision;
 	describe_interrupt(uio);
 	error = describe(uio);
@@ -209,13 +206,11 @@ static int look_at(void *context, const char *entry)
 {
 	struct search *search = context;
 	char sysfs[CROSSVM_PATH_BYTES];
-	char device[CROSSVM_PATH_BYTES];
 	char driver[32];
 	char name[CROSSVM_NAME_BYTES];
 
 	if (crossvm_path(sysfs, "%s/sys/class/uio/%s", search->root, entry) ||
-	    crossvm_path(device, "%s/device", sysfs) ||
-	    crossvm_attribute_link(device, "driver", driver, sizeof(driver)) ||
+	    crossvm_attribute_link(sysfs, "device/driver", driver, sizeof(driver)) ||
 	    strcmp(driver, DRIVER) != 0 ||
 	    crossvm_attribute_text(sysfs, "name", name, sizeof(name)))
 		return 0;
@@ -223,18 +218,14 @@ static int look_at(void *context, const char *entry)
 	return search->found(search->context, entry, name);
 }
 
-/* @return what found returned, or 0 when it was never anything else, or -ENODEV. */
+/* @return what found returned, or 0 when it was never anything else. */
 static int search_devices(struct search *search)
 {
 	char directory[CROSSVM_PATH_BYTES];
-	int result = crossvm_path(directory, "%s/sys/class/uio", search->root);
 
-	if (result)
-		return result;
-	result = crossvm_directory_visit(directory, look_at, search);
-	if (result == -ENOENT || (!result && !search->any))
-		return -ENODEV;
-	return result;
+	if (crossvm_path(directory, "%s/sys/class/uio", search->root))
+		return crossvm_fail(-ENAMETOOLONG, "the path of the UIO devices is too long");
+	return crossvm_directory_visit(directory, look_at, search);
 }
 
 struct wanted {
@@ -248,7 +239,8 @@ static int is_wanted(void *context, const char *entry, const char *name)
 
 	if (strcmp(name, wanted->name) != 0)
 		return 0;
-	return snprintf(wanted->entry, sizeof(wanted->entry), "%s", entry);
+	snprintf(wanted->entry, sizeof(wanted->entry), "%s", entry);
+	return 1;
 }
 
 int crossvm_uio_open(const struct crossvm_open_request *request, struct crossvm_connection **conn)
@@ -260,11 +252,14 @@ int crossvm_uio_open(const struct crossvm_open_request *request, struct crossvm_
 
 	if (result < 0)
 		return result;
-	if (result == 0)
-		return crossvm_fail(-ENOENT,
-				    "%s: no device of this name in this guest; 'crossvm list' "
-				    "shows what there is",
-				    request->name);
+	if (!search.any)
+		return CROSSVM_NOTHING_HERE;
+	if (!result)
+		return crossvm_fail(
+			CROSSVM_NOT_BY_NAME,
+			"%s: no device of this name in this guest; 'crossvm list' shows "
+			"what there is",
+			request->name);
 	uio = calloc(1, sizeof(*uio));
 	if (!uio)
 		return crossvm_fail(-ENOMEM, "%s: out of memory", request->name);
@@ -319,5 +314,7 @@ int crossvm_uio_list(const char *root, struct crossvm_list *list)
 	struct listing listing = {root, list};
 	struct search search = {.root = root, .found = add_to_list, .context = &listing};
 
-	return search_devices(&search);
+	int error = search_devices(&search);
+
+	return error || search.any ? error : CROSSVM_NOTHING_HERE;
 }
