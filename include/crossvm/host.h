@@ -173,6 +173,24 @@ int crossvm_host_alloc_irq(void);
  */
 int crossvm_vm_qemu_args(const vm_t *vm, char ***args);
 
+/* A connection as crossvm_qemu_args() must know it. */
+struct crossvm_qemu_connection {
+	const char *name;
+	bool single_layout;
+};
+
+/*
+ * The same options for a VM that another process serves, or will serve: @socket_dir, @vm and the
+ * connections, oldest first, are as that process gives them to crossvm_vm_create() and to its
+ * connections. Devices have the ids crossvm.CONNECTION.events and crossvm.CONNECTION.memory.
+ *
+ * @args: set to a NULL-terminated array; free it with one free().
+ * @return 0, -ENOMEM, -ENAMETOOLONG (of a socket), or -ENOSPC: QEMU has no slots for so many.
+ */
+int crossvm_qemu_args(const char *socket_dir, const char *vm,
+		      const struct crossvm_qemu_connection *connections, size_t num_connections,
+		      char ***args);
+
 /* Dataports. */
 
 /*

@@ -21,9 +21,9 @@ static struct crossvm_device *device_of(const struct host_function *function)
 	return &function->connection->connection->device;
 }
 
-static const char *part_name(const struct host_function *function)
+const char *function_part_name(enum crossvm_function number)
 {
-	return function->number == CROSSVM_FUNCTION_EVENTS ? "events" : "memory";
+	return number == CROSSVM_FUNCTION_EVENTS ? "events" : "memory";
 }
 
 /* What a client provoked, so not more often than the limit allows. */
@@ -40,7 +40,8 @@ __attribute__((format(printf, 2, 3))) static void warn(const struct host_functio
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
 	host_log(vm->host, CROSSVM_LOG_WARNING, "VM \"%s\", connection \"%s\" (%s): %s", vm->name,
-		 function->connection->connection->options.name, part_name(function), what);
+		 function->connection->connection->options.name,
+		 function_part_name(function->number), what);
 }
 
 /* What struct vfio_user_ops asks for; context is the function. */
@@ -153,7 +154,8 @@ static void settle(struct host_function *function, int error)
 	part_from_client(function);
 	host_log(host_of(function), CROSSVM_LOG_DEBUG,
 		 "VM \"%s\", connection \"%s\" (%s): detached", function->connection->vm->name,
-		 function->connection->connection->options.name, part_name(function));
+		 function->connection->connection->options.name,
+		 function_part_name(function->number));
 }
 
 static void client_ready(void *context, uint32_t events)
@@ -228,9 +230,9 @@ static int listen_on(struct host_function *function)
 {
 	const struct crossvm_vm *vm = function->connection->vm;
 	char path[sizeof(function->listener.address.sun_path) + 1];
-	const int length =
-		snprintf(path, sizeof(path), "%s/%s.%s.%s", vm->socket_dir, vm->name,
-			 function->connection->connection->options.name, part_name(function));
+	const int length = snprintf(path, sizeof(path), "%s/%s.%s.%s", vm->socket_dir, vm->name,
+				    function->connection->connection->options.name,
+				    function_part_name(function->number));
 	int error = -ENAMETOOLONG;
 
 	if (length < (int)sizeof(path))

@@ -148,6 +148,9 @@ struct function_state {
 	struct watch unmask;
 };
 
+/* "events" or "memory": the end of its socket's name. */
+const char *function_part_name(enum crossvm_function number);
+
 int function_open(struct host_function *function);
 void function_close(struct host_function *function);
 /* Go on after another process. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include <jansson.h>
 
@@ -49,17 +50,23 @@ static void add(struct list *list, const char *string)
 	list->bytes += bytes;
 }
 
-static int add_function(struct list *list, const struct host_function *function, unsigned int slot,
-			unsigned int number)
+static int add_function(struct list *list, const char *socket_dir, const char *vm,
+			const char *connection, enum crossvm_function number, unsigned int position)
 {
-	char address[8];
+	const char *part = function_part_name(number);
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)], id[96], address[8];
 	json_t *device;
 	char *text;
 
-	snprintf(address, sizeof(address), "%x.%x", slot, number);
-	device = json_pack("{s:s, s:{s:s, s:s}, s:s, s:b}", "driver", "vfio-user-pci", "socket",
-			   "type", "unix", "path", function->listener.address.sun_path, "addr",
-			   address, "multifunction", 1);
+	if (snprintf(path, sizeof(path), "%s/%s.%s.%s", socket_dir, vm, connection, part) >=
+	    (int)sizeof(path))
+		return -ENAMETOOLONG;
+	snprintf(id, sizeof(id), "crossvm.%s.%s", connection, part);
+	snprintf(address, sizeof(address), "%x.%x", slot_number(position / FUNCTIONS_PER_SLOT),
+		 position % FUNCTIONS_PER_SLOT);
+	device = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:b}", "driver", "vfio-user-pci", "id",
+			   id, "socket", "type", "unix", "path", path, "addr", address,
+			   "multifunction", 1);
 	text = device ? json_dumps(device, JSON_COMPACT) : NULL;
 	json_decref(device);
 	if (!text)
@@ -71,41 +78,39 @@ static int add_function(struct list *list, const struct host_function *function,
 }
 
 /* Oldest connection first, so that more connections do not move those that were there. */
-static int add_connections(struct list *list, const struct host_connection *connection,
-			   unsigned int *position)
+static int add_all(struct list *list, const char *socket_dir, const char *vm,
+		   const struct crossvm_qemu_connection *connections, size_t num_connections)
 {
-	int error = 0;
+	unsigned int position = 0;
 
-	if (!connection)
-		return 0;
-	error = add_connections(list, connection->next, position);
-	for (unsigned int i = 0; !error && i < connection->num_functions; i++) {
+	for (size_t c = 0; c < num_connections; c++) {
+		const unsigned int count =
+			connections[c].single_layout ? 1 : CROSSVM_FUNCTION_COUNT;
+
 		/* A connection's functions are found by their slot, so they must share it. */
-		if (i == 0 &&
-		    *position % FUNCTIONS_PER_SLOT + connection->num_functions > FUNCTIONS_PER_SLOT)
-			*position += FUNCTIONS_PER_SLOT - *position % FUNCTIONS_PER_SLOT;
-		if (*position / FUNCTIONS_PER_SLOT >= NUM_SLOTS)
+		if (position % FUNCTIONS_PER_SLOT + count > FUNCTIONS_PER_SLOT)
+			position += FUNCTIONS_PER_SLOT - position % FUNCTIONS_PER_SLOT;
+		if (position / FUNCTIONS_PER_SLOT >= NUM_SLOTS)
 			return -ENOSPC;
-		error = add_function(list, &connection->functions[i],
-				     slot_number(*position / FUNCTIONS_PER_SLOT),
-				     *position % FUNCTIONS_PER_SLOT);
-		++*position;
+		for (unsigned int i = 0; i < count; i++, position++) {
+			const int error = add_function(list, socket_dir, vm, connections[c].name,
+						       (enum crossvm_function)i, position);
+
+			if (error)
+				return error;
+		}
 	}
-	return error;
+	return 0;
 }
 
-int crossvm_vm_qemu_args(const vm_t *vm, char ***args)
+int crossvm_qemu_args(const char *socket_dir, const char *vm,
+		      const struct crossvm_qemu_connection *connections, size_t num_connections,
+		      char ***args)
 {
 	struct list list = {0};
-	unsigned int position = 0;
-	int error = add_connections(&list, vm->connections, &position);
+	int error = add_all(&list, socket_dir, vm, connections, num_connections);
 
 	*args = NULL;
-	if (error == -ENOSPC)
-		host_log(vm->host, CROSSVM_LOG_ERROR,
-			 "VM \"%s\": QEMU has no slots for so many connections: at most %u in the "
-			 "usual layout",
-			 vm->name, NUM_SLOTS * FUNCTIONS_PER_SLOT / CROSSVM_FUNCTION_COUNT);
 	if (error)
 		return error;
 	list.strings = calloc(1, (list.count + 1) * sizeof(char *) + list.bytes);
@@ -113,12 +118,45 @@ int crossvm_vm_qemu_args(const vm_t *vm, char ***args)
 		return -ENOMEM;
 	list.next = (char *)(list.strings + list.count + 1);
 	list.count = 0;
-	position = 0;
-	error = add_connections(&list, vm->connections, &position);
+	error = add_all(&list, socket_dir, vm, connections, num_connections);
 	if (error) {
 		free(list.strings);
 		return error;
 	}
 	*args = list.strings;
 	return 0;
+}
+
+static size_t count_connections(const vm_t *vm)
+{
+	size_t count = 0;
+
+	for (const struct host_connection *c = vm->connections; c; c = c->next)
+		count++;
+	return count;
+}
+
+int crossvm_vm_qemu_args(const vm_t *vm, char ***args)
+{
+	const size_t count = count_connections(vm);
+	struct crossvm_qemu_connection *connections = calloc(count + 1, sizeof(*connections));
+	size_t i = count;
+	int error;
+
+	*args = NULL;
+	if (!connections)
+		return -ENOMEM;
+	for (const struct host_connection *c = vm->connections; c; c = c->next)
+		connections[--i] = (struct crossvm_qemu_connection){
+			.name = c->connection->options.name,
+			.single_layout = c->num_functions == 1,
+		};
+	error = crossvm_qemu_args(vm->socket_dir, vm->name, connections, count, args);
+	if (error == -ENOSPC)
+		host_log(vm->host, CROSSVM_LOG_ERROR,
+			 "VM \"%s\": QEMU has no slots for so many connections: at most %u in the "
+			 "usual layout",
+			 vm->name, NUM_SLOTS * FUNCTIONS_PER_SLOT / CROSSVM_FUNCTION_COUNT);
+	free(connections);
+	return error;
 }
