@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <crossvm/abi_component.h>
+
 #include "lab/commands.h"
 #include "lab/link.h"
 #include "lab/report.h"
@@ -176,7 +178,7 @@ int lab_command_env(int argc, char **argv)
 		return lab_usage_error("env");
 	if (lab_rundir_find(options.lab, &rundir) < 0)
 		return 1;
-	printf("export CROSSVM_SOCKET='%s/" LAB_SOCKETS "/" LAB_COMPONENT_SOCKET "'\n",
+	printf("export CROSSVM_SOCKET='%s/" LAB_SOCKETS "/" CROSSVM_COMPONENT_SOCKET_NAME "'\n",
 	       rundir.path);
 	return 0;
 }

@@ -99,7 +99,9 @@ static int open_notify(struct lab_keeper *keeper, struct sockaddr_un *address)
 
 static int start(struct lab_keeper *keeper)
 {
-	const char *argv[] = {keeper->paths->crossvmd, "--socket-dir", LAB_SOCKETS,
+	/* Whoever is root for the lab is so for its QEMUs; else there is nothing to say. */
+	const char *user = geteuid() == 0 ? "--user=root" : "--";
+	const char *argv[] = {keeper->paths->crossvmd, "--socket-dir=" LAB_SOCKETS, user,
 			      keeper->system->path, NULL};
 	char log[PATH_MAX];
 	struct sockaddr_un address;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lab/qemu_args.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <crossvm/host.h>
 
 #define MEMORY_DEFAULT_MIB 256
 #define CHUNK              16
@@ -79,6 +82,34 @@ static void add_boot(struct args *args, const struct lab_qemu *qemu)
 	    console, vm->name);
 }
 
+/* The functions of the VM's connections, in the order of the system file, as crossvmd adds them. */
+static int add_connections(struct args *args, const struct lab_qemu *qemu)
+{
+	const struct crossvm_system *system = qemu->system;
+	const struct crossvm_system_vm *vm = &system->vms[qemu->vm];
+	struct crossvm_qemu_connection *connections =
+		calloc(system->num_connections + 1, sizeof(*connections));
+	char **devices = NULL;
+	size_t count = 0;
+	int error;
+
+	if (!connections)
+		return -ENOMEM;
+	for (size_t c = 0; c < system->num_connections; c++)
+		for (size_t m = 0; m < system->connections[c].num_members; m++)
+			if (system->connections[c].members[m].is_vm &&
+			    system->connections[c].members[m].index == qemu->vm)
+				connections[count++] = (struct crossvm_qemu_connection){
+					.name = system->connections[c].name,
+					.single_layout = vm->single_layout};
+	error = crossvm_qemu_args(qemu->socket_dir, vm->name, connections, count, &devices);
+	for (size_t i = 0; !error && devices[i]; i++)
+		add(args, "%s", devices[i]);
+	free(devices);
+	free(connections);
+	return error;
+}
+
 /* The agent's port, the console and the monitor are sockets that the keeper has connected. */
 static void add_channels(struct args *args, const struct lab_qemu *qemu)
 {
@@ -98,9 +129,10 @@ static void add_channels(struct args *args, const struct lab_qemu *qemu)
 	add(args, "virtserialport,chardev=agent,name=crossvm.agent");
 }
 
-char **lab_qemu_args(const struct lab_qemu *qemu)
+int lab_qemu_args(const struct lab_qemu *qemu, char ***result)
 {
 	struct args args = {0};
+	int error;
 
 	add(&args, "%s", qemu->program);
 	add(&args, "-name");
@@ -112,10 +144,15 @@ char **lab_qemu_args(const struct lab_qemu *qemu)
 	add_machine(&args, qemu);
 	add_boot(&args, qemu);
 	add_channels(&args, qemu);
-	if (!args.failed)
-		return args.list;
-	lab_qemu_args_free(args.list);
-	return NULL;
+	error = add_connections(&args, qemu);
+	if (args.failed)
+		error = -ENOMEM;
+	if (error) {
+		lab_qemu_args_free(args.list);
+		return error;
+	}
+	*result = args.list;
+	return 0;
 }
 
 void lab_qemu_args_free(char **args)

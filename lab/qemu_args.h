@@ -24,8 +24,11 @@ struct lab_qemu {
 	int qmp_fd;
 };
 
-/* @return the arguments, ended by NULL, to be freed with lab_qemu_args_free(); NULL: no memory. */
-char **lab_qemu_args(const struct lab_qemu *qemu);
+/*
+ * @args: set to the arguments, ended by NULL, to be freed with lab_qemu_args_free().
+ * @return 0, -ENOMEM, -ENAMETOOLONG (of a socket), -ENOSPC (QEMU has no room for so many devices).
+ */
+int lab_qemu_args(const struct lab_qemu *qemu, char ***args);
 void lab_qemu_args_free(char **args);
 
 #endif

@@ -11,11 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LAB_NAME_BYTES       41  /* with the NUL */
-#define LAB_RUNDIR_BYTES     100 /* leaves room for a socket's name in struct sockaddr_un */
-#define LAB_CONTROL          "ctl"
-#define LAB_COMPONENT_SOCKET "components"
-#define LAB_SOCKETS          "s" /* folder of crossvmd's sockets */
+#define LAB_NAME_BYTES   41  /* with the NUL */
+#define LAB_RUNDIR_BYTES 100 /* leaves room for a socket's name in struct sockaddr_un */
+#define LAB_CONTROL      "ctl"
+#define LAB_SOCKETS      "s" /* folder of crossvmd's sockets */
 
 struct lab_rundir {
 	char name[LAB_NAME_BYTES];

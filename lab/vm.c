@@ -192,9 +192,9 @@ static int run_qemu(struct lab_vm *vm, int pairs[CHANNELS][2])
 	if (snprintf(kernel, sizeof(kernel), "%s/vmlinuz", vm->kernel) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	lab_keeper_file(keeper, vm->config->name, ".qemu.log", log);
-	args = lab_qemu_args(&qemu);
-	if (!args)
-		return -ENOMEM;
+	error = lab_qemu_args(&qemu, &args);
+	if (error)
+		return error;
 	spawn.argv = (const char *const *)args;
 	error = lab_process_start(&vm->process, &spawn);
 	lab_qemu_args_free(args);
