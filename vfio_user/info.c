@@ -102,6 +102,11 @@ int vfio_user_do_irq_info(struct vfio_user_command *command)
 	memcpy(&info, command->payload, sizeof(info));
 	if (info.argsz < sizeof(info) || info.index >= VFIO_PCI_NUM_IRQS)
 		return -EINVAL;
+	if (info.index > VFIO_PCI_MSIX_IRQ_INDEX) {
+		/* As the kernel says of devices that are not PCIe; QEMU warns of anything else. */
+		command->expected = true;
+		return -EINVAL;
+	}
 	info.argsz = sizeof(info);
 	info.flags = 0;
 	info.count = 0;

@@ -18,6 +18,7 @@ struct vfio_user_command {
 	unsigned char *reply;
 	size_t reply_bytes; /* set by the command */
 	int reply_fd;       /* set by the command: to go with the answer; -1: none */
+	bool expected;      /* set by the command: its error is an ordinary answer */
 };
 
 /*

@@ -151,7 +151,7 @@ static int serve_message(struct vfio_user_session *session, const struct vfio_us
 		return -EPROTO;
 	}
 	error = carry_out(&header, &command);
-	if (error)
+	if (error && !command.expected)
 		complain(device, "sent a bad message (command %u, %zu bytes): %s", header.command,
 			 message->bytes, strerror(-error));
 	return finish(&header, &command, error);

@@ -99,6 +99,7 @@ void wire_open(struct wire *wire, int fd, enum wire_kind kind)
 	wire->broken = false;
 	atomic_store_explicit(&wire->tx_progress, 0, memory_order_relaxed);
 	atomic_store_explicit(&wire->rx_num_fds, 0, memory_order_relaxed);
+	wire->rx_fds_until = (uint32_t)begin;
 	account(&wire->rx, (uint32_t)begin);
 	atomic_store_explicit(&wire->progress, begin << 16, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
@@ -128,6 +129,12 @@ void wire_close(struct wire *wire)
 
 int wire_resume(struct wire *wire)
 {
+	/*
+	 * A process may have died between finishing a message and forgetting its descriptors. Those
+	 * that were kept must stay open, and the others are found by being known to nobody.
+	 */
+	if ((int32_t)((uint32_t)position(wire) - wire->rx_fds_until) >= 0)
+		atomic_store_explicit(&wire->rx_num_fds, 0, memory_order_relaxed);
 	fold_received(wire);
 	return wire_flush(wire);
 }

@@ -140,7 +140,8 @@ void wire_close(struct wire *wire);
 
 /*
  * Go on after another process: call it before anything else of an open struct wire. What was
- * received but not processed comes from wire_next() next.
+ * received but not processed comes from wire_next() next. Of the last message that was finished,
+ * descriptors that were not kept may still be open: close those that nobody knows.
  *
  * @return as wire_flush().
  */
