@@ -164,11 +164,26 @@ static void init_msi(struct crossvm_function_state *f)
 	put16(f->writable, MSI_DATA, 0xffff);
 }
 
-static void init_function(struct crossvm_device_state *state, enum crossvm_function function)
+static void init_events_function(struct crossvm_device_state *state)
+{
+	struct crossvm_function_state *f = &state->functions[CROSSVM_FUNCTION_EVENTS];
+
+	if (crossvm_is_split(state))
+		f->config[PCI_HEADER_TYPE] = PCI_MULTIFUNCTION;
+	f->writable[PCI_INTERRUPT_LINE] = 0xff;
+	f->config[PCI_INTERRUPT_PIN] = PCI_PIN_INTA;
+	if (state->options.msi)
+		init_msi(f);
+	crossvm_config_update_intx(state);
+}
+
+void crossvm_config_init(struct crossvm_device_state *state, enum crossvm_function function)
 {
 	struct crossvm_function_state *f = &state->functions[function];
 	bool events = function == CROSSVM_FUNCTION_EVENTS;
 
+	if (!function_of(state, function))
+		return;
 	__builtin_memset(f, 0, sizeof(*f));
 	put16(f->config, PCI_VENDOR_ID, CROSSVM_PCI_VENDOR);
 	put16(f->config, PCI_DEVICE_ID,
@@ -179,22 +194,8 @@ static void init_function(struct crossvm_device_state *state, enum crossvm_funct
 	put16(f->config, PCI_SUBSYSTEM_VENDOR, CROSSVM_PCI_VENDOR);
 	put16(f->config, PCI_SUBSYSTEM_ID, state->options.connection_id);
 	init_bars(state, function);
-	if (!events)
-		return;
-	if (crossvm_is_split(state))
-		f->config[PCI_HEADER_TYPE] = PCI_MULTIFUNCTION;
-	f->writable[PCI_INTERRUPT_LINE] = 0xff;
-	f->config[PCI_INTERRUPT_PIN] = PCI_PIN_INTA;
-	if (state->options.msi)
-		init_msi(f);
-}
-
-void crossvm_config_init(struct crossvm_device_state *state)
-{
-	init_function(state, CROSSVM_FUNCTION_EVENTS);
-	if (crossvm_is_split(state))
-		init_function(state, CROSSVM_FUNCTION_MEMORY);
-	crossvm_config_update_intx(state);
+	if (events)
+		init_events_function(state);
 }
 
 void crossvm_config_update_intx(struct crossvm_device_state *state)
@@ -275,7 +276,7 @@ static uint8_t read_byte(struct crossvm_device *dev, enum crossvm_function funct
 {
 	uint8_t byte = f->config[offset];
 
-	if (offset == PCI_STATUS && function == CROSSVM_FUNCTION_EVENTS &&
+	if (offset == PCI_STATUS && function == CROSSVM_FUNCTION_EVENTS && dev->state->attended &&
 	    crossvm_is_pending(dev->state))
 		byte |= PCI_STATUS_INTERRUPT;
 	return byte;

@@ -93,24 +93,36 @@ const char *crossvm_device_state_init(struct crossvm_device_state *state,
 	__builtin_memset(state, 0, sizeof(*state));
 	state->options = *options;
 	copy_name(state->options.name, options->name);
-	crossvm_config_init(state);
+	state->attended = !crossvm_reads_trap(state);
+	crossvm_config_init(state, CROSSVM_FUNCTION_EVENTS);
+	crossvm_config_init(state, CROSSVM_FUNCTION_MEMORY);
 	fill_pages(&dev);
 	return NULL;
 }
 
-void crossvm_device_reset(struct crossvm_device *dev)
+static void reset_registers(struct crossvm_device *dev)
 {
 	struct crossvm_device_state *state = dev->state;
 
-	crossvm_config_init(state);
 	state->shown_total = state->acked_total;
 	state->shown_generation = state->acked_generation;
 	state->latched_total = 0;
 	state->control = 0;
-	fill_pages(dev);
+	state->attended = !crossvm_reads_trap(state);
 	if (dev->ops && dev->ops->control_changed)
 		dev->ops->control_changed(dev->context, 0);
-	crossvm_tell_interrupt_changed(dev);
+}
+
+void crossvm_device_reset(struct crossvm_device *dev, enum crossvm_function function)
+{
+	if ((unsigned int)function >= crossvm_device_function_count(dev->state))
+		return;
+	crossvm_config_init(dev->state, function);
+	if (function == CROSSVM_FUNCTION_EVENTS)
+		reset_registers(dev);
+	fill_pages(dev);
+	if (function == CROSSVM_FUNCTION_EVENTS)
+		crossvm_tell_interrupt_changed(dev);
 }
 
 void crossvm_device_recover(struct crossvm_device *dev)

@@ -76,6 +76,7 @@ struct crossvm_device_state {
 	_Atomic uint32_t shown_generation;
 	_Atomic uint32_t acked_generation;
 	_Atomic uint32_t control;    /* CROSSVM_CONTROL_* */
+	_Atomic uint32_t attended;   /* the guest has used a register since reset */
 	_Atomic uint32_t intx_off;   /* COMMAND or an enabled MSI keep INTA from being asserted */
 	_Atomic uint32_t changes;    /* that the pages must follow */
 	_Atomic uint32_t publishing; /* a thread is writing them */
@@ -90,7 +91,7 @@ struct crossvm_device_ops {
 	void (*emit)(void *context);
 	/*
 	 * The guest wrote something that may have changed crossvm_device_intx_level(): an
-	 * acknowledgement, COMMAND, MSI control, CONTROL; or reset did. Called even if the level is
+	 * acknowledgement, COMMAND, MSI control, CONTROL, its first access; or reset did. Called even if the level is
 	 * still the same, so that an edge can be raised again for what is still pending. May be
 	 * NULL.
 	 */
@@ -197,18 +198,25 @@ bool crossvm_device_peer_set(struct crossvm_device *dev, uint32_t member_id,
 void crossvm_device_peer_name(struct crossvm_device *dev, uint32_t member_id, const char *name);
 
 /*
- * Whether INTA is asserted: something is unacknowledged, INTx is not disabled and MSI is not
- * enabled.
+ * Whether INTA is asserted: something is unacknowledged, INTx is not disabled, MSI is not enabled,
+ * and the guest has used a register since reset (where reads trap): a device that nobody drives yet
+ * must not disturb others on its line.
  */
 bool crossvm_device_intx_level(struct crossvm_device *dev);
 /* Whether a change of peers is to interrupt (CROSSVM_CONTROL_PEER_CHANGES). */
 bool crossvm_device_wants_peer_changes(struct crossvm_device *dev);
 
 /*
- * As after power-on, except that events are never uncounted nor acknowledged, and peers stay as
- * they are. The status page is filled anew.
+ * Whether something is unacknowledged that the guest wants to be interrupted for, however it is
+ * interrupted. A guest that uses the status page alone never acknowledges.
  */
-void crossvm_device_reset(struct crossvm_device *dev);
+bool crossvm_device_pending(struct crossvm_device *dev);
+
+/*
+ * One function as after power-on, except that events are never uncounted nor acknowledged, and
+ * peers stay as they are. Registers belong to the events function. The status page is filled anew.
+ */
+void crossvm_device_reset(struct crossvm_device *dev, enum crossvm_function function);
 
 /*
  * Pick up a state whose process died at any instant: finish what it was publishing. The caller then

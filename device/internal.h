@@ -19,12 +19,7 @@ static inline bool crossvm_reads_trap(const struct crossvm_device_state *state)
 	return !state->options.reads_untrapped;
 }
 
-/* Events and peer changes that the guest has not acknowledged. */
-static inline bool crossvm_events_pending(const struct crossvm_device_state *state)
-{
-	return state->total != state->acked_total;
-}
-
+/* Peer changes that the guest asked for and has not acknowledged. */
 static inline bool crossvm_peers_pending(const struct crossvm_device_state *state)
 {
 	return (state->control & CROSSVM_CONTROL_PEER_CHANGES) &&
@@ -33,7 +28,7 @@ static inline bool crossvm_peers_pending(const struct crossvm_device_state *stat
 
 static inline bool crossvm_is_pending(const struct crossvm_device_state *state)
 {
-	return crossvm_events_pending(state) || crossvm_peers_pending(state);
+	return state->total != state->acked_total || crossvm_peers_pending(state);
 }
 
 /* Call interrupt_changed, if anybody wants it. */
@@ -43,8 +38,8 @@ static inline void crossvm_tell_interrupt_changed(struct crossvm_device *dev)
 		dev->ops->interrupt_changed(dev->context);
 }
 
-/* config.c: fill a function's config space as after power-on. */
-void crossvm_config_init(struct crossvm_device_state *state);
+/* config.c: fill a function's config space as after power-on, if the layout has it. */
+void crossvm_config_init(struct crossvm_device_state *state, enum crossvm_function function);
 /* Derive intx_off from config space. */
 void crossvm_config_update_intx(struct crossvm_device_state *state);
 

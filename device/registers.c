@@ -187,6 +187,15 @@ struct part {
 	size_t at; /* of the first, in the access's data */
 };
 
+/* The guest's first access since reset: from now on somebody answers an interrupt. */
+static void attend(struct crossvm_device *dev)
+{
+	if (dev->state->attended)
+		return;
+	dev->state->attended = 1;
+	crossvm_tell_interrupt_changed(dev);
+}
+
 /* Where an access ends, as far as registers go. */
 static uint64_t end_of(uint32_t offset, size_t bytes)
 {
@@ -211,8 +220,9 @@ void crossvm_device_registers_read(struct crossvm_device *dev, uint32_t offset, 
 	uint8_t *out = data;
 
 	__builtin_memset(out, 0, bytes);
-	if (bytes == 0)
+	if (bytes == 0 || offset >= CROSSVM_REG_END)
 		return;
+	attend(dev);
 	for (uint32_t reg = offset & ~3u; reg < CROSSVM_REG_END && reg < end; reg += 4) {
 		uint32_t value = read_register(dev, reg);
 		struct part part = part_of(reg, offset, end);
@@ -274,8 +284,9 @@ void crossvm_device_registers_write(struct crossvm_device *dev, uint32_t offset,
 {
 	uint64_t end = end_of(offset, bytes);
 
-	if (bytes == 0)
+	if (bytes == 0 || offset >= CROSSVM_REG_END)
 		return;
+	attend(dev);
 	for (uint32_t reg = offset & ~3u; reg < CROSSVM_REG_END && reg < end; reg += 4)
 		write_register(dev, reg, data, part_of(reg, offset, end));
 }

@@ -132,7 +132,14 @@ void crossvm_device_peer_name(struct crossvm_device *dev, uint32_t member_id, co
 
 bool crossvm_device_intx_level(struct crossvm_device *dev)
 {
-	return !dev->state->intx_off && crossvm_is_pending(dev->state);
+	const struct crossvm_device_state *state = dev->state;
+
+	return state->attended && !state->intx_off && crossvm_is_pending(state);
+}
+
+bool crossvm_device_pending(struct crossvm_device *dev)
+{
+	return crossvm_is_pending(dev->state);
 }
 
 bool crossvm_device_wants_peer_changes(struct crossvm_device *dev)

@@ -64,7 +64,8 @@
  * Registers in BAR0 of the events function, 32 bits each. An access of any width and offset acts on
  * every register that it touches, lowest first; the device defines a result for all of them.
  * Anything not listed reads as zero and ignores writes. Guests should use aligned 32-bit loads and
- * stores: hypervisors cannot emulate every instruction on trapped memory.
+ * stores: hypervisors cannot emulate every instruction on trapped memory. Before the first access
+ * after reset, INTx is not asserted (where the host sees reads).
  *
  * EMIT            w: any write emits one event to all other members
  * EVENT_COUNT     r: events not yet acknowledged, saturating at 2^32-1

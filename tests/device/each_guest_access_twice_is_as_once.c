@@ -17,6 +17,7 @@ static void assert_equal(const struct crossvm_device_state *a, const struct cros
 	assert_int_equal(a->acked_generation, b->acked_generation);
 	assert_int_equal(a->control, b->control);
 	assert_int_equal(a->intx_off, b->intx_off);
+	assert_int_equal(a->attended, b->attended);
 	assert_int_equal(a->latched_total, b->latched_total);
 }
 

@@ -11,6 +11,7 @@ static void what_came_after_the_read_is_kept(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SPLIT);
+	attend(rig);
 	crossvm_device_events_add(&rig->dev, 3);
 	assert_int_equal(get(rig, CROSSVM_REG_EVENT_COUNT), 3);
 	crossvm_device_events_add(&rig->dev, 2);

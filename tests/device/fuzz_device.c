@@ -86,7 +86,7 @@ static void step(struct crossvm_device *dev, struct input *input)
 		crossvm_device_recover(dev);
 		break;
 	default:
-		crossvm_device_reset(dev);
+		crossvm_device_reset(dev, what >> 3 & 3);
 		break;
 	}
 	free(buffer);

@@ -22,6 +22,7 @@ static void level_follows_events(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SPLIT);
+	attend(rig);
 	assert_false(crossvm_device_intx_level(&rig->dev));
 	assert_false(status_bit(rig));
 	crossvm_device_events_add(&rig->dev, 1);
@@ -41,6 +42,7 @@ static void intx_disable_hides_the_level_and_not_the_status(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SINGLE);
+	attend(rig);
 	crossvm_device_events_add(&rig->dev, 1);
 	config_put(rig, EVENTS, PCI_COMMAND, 0x0400, 2);
 	assert_int_equal(rig->interrupt_changes, 1);
@@ -60,6 +62,7 @@ static void command_keeps_three_bits(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SPLIT);
+	attend(rig);
 	assert_int_equal(crossvm_device_command(&rig->state, EVENTS), 0);
 	config_put(rig, EVENTS, PCI_COMMAND, 0xffff, 2);
 	config_put(rig, MEMORY, PCI_COMMAND, 0xffff, 2);
@@ -73,6 +76,7 @@ static void msi_is_one_64_bit_vector(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SPLIT);
+	attend(rig);
 	assert_int_equal(config_get(rig, EVENTS, PCI_STATUS, 2), 0x10);
 	assert_int_equal(config_get(rig, EVENTS, 0x34, 1), 0x40);
 	assert_int_equal(config_get(rig, EVENTS, 0x40, 4), 0x00800005); /* the last capability */
@@ -94,6 +98,7 @@ static void enabled_msi_keeps_inta_quiet(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SPLIT);
+	attend(rig);
 	crossvm_device_events_add(&rig->dev, 1);
 	config_put(rig, EVENTS, 0x42, 1, 2);
 	assert_int_equal(rig->interrupt_changes, 1);
@@ -108,11 +113,40 @@ static void without_the_option_there_is_no_msi(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SINGLE);
+	attend(rig);
 	assert_int_equal(config_get(rig, EVENTS, PCI_STATUS, 2), 0);
 	assert_int_equal(config_get(rig, EVENTS, 0x34, 1), 0);
 	config_put(rig, EVENTS, 0x40, 0xffffffff, 4);
 	assert_int_equal(config_get(rig, EVENTS, 0x40, 4), 0);
 	crossvm_device_events_add(&rig->dev, 1);
+	assert_true(crossvm_device_intx_level(&rig->dev));
+}
+
+/*
+ * Events may come before a driver, or where there is none. The line may be shared; asserted with
+ * nobody to answer, it would be switched off for all.
+ */
+static void a_device_that_nobody_drives_is_quiet(void **state)
+{
+	struct rig rig[1];
+
+	(void)state;
+	rig_start(rig, CROSSVM_LAYOUT_SPLIT);
+	crossvm_device_events_add(&rig->dev, 1);
+	config_put(rig, EVENTS, PCI_COMMAND, 0x0406, 2); /* firmware and PCI core do that */
+	config_put(rig, EVENTS, PCI_COMMAND, 0x0006, 2);
+	put(rig, CROSSVM_REG_END, 0);
+	assert_false(crossvm_device_intx_level(&rig->dev));
+	assert_false(status_bit(rig));
+	assert_true(crossvm_device_pending(&rig->dev));
+	rig->interrupt_changes = 0;
+	get(rig, CROSSVM_REG_NAME);
+	assert_int_equal(rig->interrupt_changes, 1);
+	assert_true(crossvm_device_intx_level(&rig->dev));
+	assert_true(status_bit(rig));
+	crossvm_device_reset(&rig->dev, EVENTS);
+	assert_false(crossvm_device_intx_level(&rig->dev));
+	put(rig, CROSSVM_REG_EMIT, 0);
 	assert_true(crossvm_device_intx_level(&rig->dev));
 }
 
@@ -123,6 +157,7 @@ static void peer_changes_interrupt_who_asked(void **state)
 
 	(void)state;
 	rig_start(rig, CROSSVM_LAYOUT_SPLIT);
+	attend(rig);
 	assert_false(crossvm_device_wants_peer_changes(&rig->dev));
 	assert_true(crossvm_device_peer_set(&rig->dev, 0, open));
 	assert_false(crossvm_device_intx_level(&rig->dev));
@@ -157,6 +192,7 @@ int main(void)
 		cmocka_unit_test(msi_is_one_64_bit_vector),
 		cmocka_unit_test(enabled_msi_keeps_inta_quiet),
 		cmocka_unit_test(without_the_option_there_is_no_msi),
+		cmocka_unit_test(a_device_that_nobody_drives_is_quiet),
 		cmocka_unit_test(peer_changes_interrupt_who_asked),
 	};
 

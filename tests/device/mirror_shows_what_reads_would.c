@@ -56,7 +56,7 @@ static void live_registers_follow(void **state)
 			 CROSSVM_PENDING_PEERS);
 	put(rig, CROSSVM_REG_PENDING, 0);
 	assert_int_equal(seen(rig, CROSSVM_REG_PENDING) & CROSSVM_PENDING_PEERS, 0);
-	crossvm_device_reset(&rig->dev);
+	crossvm_device_reset(&rig->dev, EVENTS);
 	assert_int_equal(seen(rig, CROSSVM_REG_CONTROL), 0);
 }
 

@@ -55,7 +55,7 @@ static void reset_is_power_on_but_for_events_and_peers(void **state)
 	(void)state;
 	use(rig);
 	scribble(rig);
-	crossvm_device_reset(&rig->dev);
+	crossvm_device_reset(&rig->dev, EVENTS);
 	assert_int_equal(crossvm_device_command(&rig->state, EVENTS), 0);
 	assert_int_equal(crossvm_device_bar_address(&rig->state, EVENTS, 0), 0);
 	assert_int_equal(config_get(rig, EVENTS, PCI_INTERRUPT_LINE, 1), 0);
@@ -66,7 +66,35 @@ static void reset_is_power_on_but_for_events_and_peers(void **state)
 	/* What the guest read before the reset, it has not acknowledged. */
 	put(rig, CROSSVM_REG_EVENT_COUNT, 0);
 	assert_int_equal(get(rig, CROSSVM_REG_EVENT_COUNT), 2);
-	assert_true(crossvm_device_intx_level(&rig->dev));
+	assert_true(crossvm_device_pending(&rig->dev));
+}
+
+static void functions_are_reset_each_on_its_own(void **state)
+{
+	struct rig rig[1];
+
+	(void)state;
+	use(rig);
+	config_put(rig, MEMORY, PCI_COMMAND, 0x0002, 2);
+	config_put(rig, MEMORY, PCI_BAR(0), 0xfe001000, 4);
+	crossvm_device_reset(&rig->dev, EVENTS);
+	assert_int_equal(crossvm_device_command(&rig->state, MEMORY), 0x0002);
+	assert_int_equal(crossvm_device_bar_address(&rig->state, MEMORY, 0), 0xfe001000);
+
+	use(rig);
+	config_put(rig, MEMORY, PCI_COMMAND, 0x0002, 2);
+	scribble(rig);
+	crossvm_device_reset(&rig->dev, MEMORY);
+	assert_int_equal(crossvm_device_command(&rig->state, MEMORY), 0);
+	assert_int_equal(crossvm_device_command(&rig->state, EVENTS), 0x0406);
+	assert_int_equal(get(rig, CROSSVM_REG_CONTROL), CROSSVM_CONTROL_OPEN);
+	assert_int_equal(rig->control_changes, 1);
+	assert_status_is_whole(rig, 5);
+
+	rig_start(rig, CROSSVM_LAYOUT_SINGLE);
+	put(rig, CROSSVM_REG_CONTROL, CROSSVM_CONTROL_OPEN);
+	crossvm_device_reset(&rig->dev, MEMORY); /* not there */
+	assert_int_equal(get(rig, CROSSVM_REG_CONTROL), CROSSVM_CONTROL_OPEN);
 }
 
 static void reset_twice_is_as_once(void **state)
@@ -76,9 +104,9 @@ static void reset_twice_is_as_once(void **state)
 
 	(void)state;
 	use(rig);
-	crossvm_device_reset(&rig->dev);
+	crossvm_device_reset(&rig->dev, EVENTS);
 	memcpy(once, rig->state.functions, sizeof(once));
-	crossvm_device_reset(&rig->dev);
+	crossvm_device_reset(&rig->dev, EVENTS);
 	assert_memory_equal(once, rig->state.functions, sizeof(once));
 	assert_status_is_whole(rig, 5);
 }
@@ -122,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reset_is_power_on_but_for_events_and_peers),
+		cmocka_unit_test(functions_are_reset_each_on_its_own),
 		cmocka_unit_test(reset_twice_is_as_once),
 		cmocka_unit_test(recovery_completes_what_was_left_half_done),
 		cmocka_unit_test(a_peer_change_that_was_cut_off_is_repeated),

@@ -113,6 +113,13 @@ static inline void put(struct rig *rig, uint32_t reg, uint32_t value)
 	crossvm_device_registers_write(&rig->dev, reg, &value, sizeof(value));
 }
 
+/* What every driver does first; only then is INTx asserted. */
+static inline void attend(struct rig *rig)
+{
+	get(rig, CROSSVM_REG_NAME);
+	rig->interrupt_changes = 0;
+}
+
 static inline uint32_t config_get(struct rig *rig, enum crossvm_function function, uint32_t offset,
 				  size_t bytes)
 {

@@ -80,7 +80,7 @@ static void without_inject_irq_it_is_only_counted(void **state)
 	consume_connection_event(&fake.vms[0], 1, false);
 	crossvm_consume_total(&fake.vms[0], 1, 4, false);
 	assert_int_equal(total(0), 4);
-	assert_true(crossvm_device_intx_level(&c->device));
+	assert_true(crossvm_device_pending(&c->device));
 	assert_int_equal(fake.interrupts, 0);
 }
 

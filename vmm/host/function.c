@@ -48,19 +48,9 @@ __attribute__((format(printf, 2, 3))) static void warn(const struct host_functio
 
 static void reset(void *context)
 {
-	static const uint8_t zero[4];
 	struct host_function *function = context;
-	struct crossvm_device *device = device_of(function);
 
-	if (function->number == CROSSVM_FUNCTION_EVENTS) {
-		crossvm_device_reset(device);
-		return;
-	}
-	/* The memory function alone: what a guest can change there is COMMAND and the BARs. */
-	crossvm_device_config_write(device, function->number, 0x04, zero, 2);
-	for (uint32_t bar = 0x10; bar < 0x28; bar += 4)
-		crossvm_device_config_write(device, function->number, bar, zero, 4);
-	crossvm_device_config_write(device, function->number, 0x3c, zero, 1);
+	crossvm_device_reset(device_of(function), function->number);
 }
 
 static void attached(void *context, bool is_attached)
@@ -78,9 +68,7 @@ static bool intx_level(void *context)
 
 static bool pending(void *context)
 {
-	const struct crossvm_device_state *state = device_of(context)->state;
-
-	return state->total != state->acked_total || state->generation != state->acked_generation;
+	return crossvm_device_pending(device_of(context));
 }
 
 static void unmask(void *context, uint32_t events)
