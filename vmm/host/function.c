@@ -305,7 +305,7 @@ void function_give_up(struct host_function *function)
 		 "VM \"%s\", connection \"%s\" (%s): disconnected, since process after process "
 		 "has crashed at one and the same message of its QEMU; please report this",
 		 function->connection->vm->name, function->connection->connection->options.name,
-		 part_name(function));
+		 function_part_name(function->number));
 	part_from_client(function);
 }
 
