@@ -28,15 +28,6 @@ int __wrap_vm_vgic_maintenance_handler(vm_vcpu_t *vcpu)
 	return result;
 }
 
-/*
- * The VMM maps these pages uncached, and the kernel has zeroed them through the cache. Guests map
- * BAR0 as device memory, so all see one and the same.
- */
-static void clean(seL4_CPtr frame)
-{
-	(void)seL4_ARM_Page_CleanInvalidate_Data(frame, 0, CROSSVM_PAGE_BYTES);
-}
-
 /* There is no such call; the handler stays and finds no line of that number. */
 static void forget_irq(vm_vcpu_t *vcpu, int irq)
 {
@@ -51,7 +42,5 @@ const struct sel4_arch sel4_arch = {
 	.no_irq = -1,
 	.window_start = PCI_MEM_REGION_ADDR,
 	.window_last = PCI_MEM_REGION_ADDR + PCI_MEM_REGION_SIZE - 1,
-	.cacheable = false,
-	.clean = clean,
 	.forget_irq = forget_irq,
 };

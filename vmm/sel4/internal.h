@@ -140,10 +140,6 @@ struct sel4_arch {
 	/* Where BARs may stand. */
 	uintptr_t window_start;
 	uintptr_t window_last; /* the last byte */
-	/* How the VMM maps pages that the guest sees. */
-	bool cacheable;
-	/* Make a new page's zeroes visible to who maps it uncached. */
-	void (*clean)(seL4_CPtr frame);
 	/* Withdraw the handler of an interrupt, where libsel4vm can. */
 	void (*forget_irq)(vm_vcpu_t *vcpu, int irq);
 };

@@ -42,8 +42,12 @@ int sel4_page_make(vm_t *vm, struct sel4_page *page)
 
 	if (vka_alloc_frame(vm->vka, SEL4_PAGE_BITS, &page->frame))
 		return -ENOMEM;
+	/*
+	 * Cached, as libsel4vm maps it for the guest, and as guests' drivers do. Arm promises nothing
+	 * where these differ.
+	 */
 	page->memory = vspace_map_pages(vm_get_vmm_vspace(vm), &page->frame.cptr, NULL,
-					seL4_AllRights, 1, SEL4_PAGE_BITS, sel4_arch.cacheable);
+					seL4_AllRights, 1, SEL4_PAGE_BITS, true);
 	if (!page->memory) {
 		err = -ENOMEM;
 		goto free_frame;
@@ -51,7 +55,6 @@ int sel4_page_make(vm_t *vm, struct sel4_page *page)
 	err = sel4_frame_copy(vm, page->frame.cptr, &page->guest);
 	if (err)
 		goto unmap;
-	sel4_arch.clean(page->frame.cptr);
 	return 0;
 
 unmap:

@@ -4,12 +4,6 @@
 
 #include "vmm/sel4/internal.h"
 
-static void clean(seL4_CPtr frame)
-{
-	/* All mappings are cached and coherent. */
-	(void)frame;
-}
-
 static void forget_irq(vm_vcpu_t *vcpu, int irq)
 {
 	(void)vm_register_irq(vcpu, irq, NULL, NULL);
@@ -22,7 +16,5 @@ const struct sel4_arch sel4_arch = {
 	/* 32-bit BARs, above what every PC uses for itself. */
 	.window_start = 0x100000,
 	.window_last = 0xffffffff,
-	.cacheable = true,
-	.clean = clean,
 	.forget_irq = forget_irq,
 };

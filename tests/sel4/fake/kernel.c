@@ -232,13 +232,6 @@ void *fake_frame_memory(seL4_CPtr frame)
 	return slots[frame].frame ? slots[frame].frame->memory : NULL;
 }
 
-int seL4_ARM_Page_CleanInvalidate_Data(seL4_CPtr frame, seL4_Word start, seL4_Word end)
-{
-	if (!slots[frame].frame || start != 0 || end != 4096)
-		fake_die("cache maintenance of what is not there");
-	return 0;
-}
-
 const struct fake_mapping *fake_mapping_at(const vspace_t *vspace, uintptr_t address)
 {
 	const struct fake_mapping *mapping = vspace->mappings;

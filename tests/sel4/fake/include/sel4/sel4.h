@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fake of libsel4: capabilities, and the few calls that vmm/sel4 makes. */
+/* Fake of libsel4: capabilities. */
 #ifndef FAKE_SEL4_H
 #define FAKE_SEL4_H
 
@@ -22,7 +22,5 @@ typedef struct seL4_CapRights {
 #define seL4_NoRights  ((seL4_CapRights_t){0})
 #define seL4_CapNull   0ul
 #define seL4_PageBits  12
-
-int seL4_ARM_Page_CleanInvalidate_Data(seL4_CPtr frame, seL4_Word start, seL4_Word end);
 
 #endif
