@@ -14,12 +14,33 @@ static void vm_emitted(void *context)
 {
 	struct route_member *member = context;
 
-	route_emit(member, 0, crossvm_host_message_id(member->host));
+	route_emit(member, 0, crossvm_host_message_id(member->server->host));
+}
+
+/* How many of its connections a VM is attached to. */
+static size_t count_attached(const struct server *server, const vm_t *vm)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < server->system->num_connections; i++)
+		for (size_t j = 0; j < server->connections[i].num_members; j++)
+			count += server->connections[i].members[j].vm == vm &&
+				 route_is_present(&server->connections[i].members[j]);
+	return count;
 }
 
 static void vm_changed(void *context, uint32_t state)
 {
-	route_set_state(context, state);
+	struct route_member *member = context;
+	struct server *server = member->server;
+	bool was_present = route_is_present(member);
+	bool is_present = state != CROSSVM_PEER_ABSENT;
+
+	route_set_state(member, state);
+	/* One message for a VM, at its first connection and its last. */
+	if (was_present != is_present && count_attached(server, member->vm) == is_present)
+		log_limited(server->log, &server->limit, CROSSVM_LOG_INFO, "VM '%s' %s",
+			    member->name, is_present ? "attached" : "detached");
 }
 
 static const struct crossvm_connection_callbacks callbacks = {
@@ -72,7 +93,7 @@ static int create_member(struct server *server, struct route_connection *connect
 	const struct crossvm_system *system = server->system;
 
 	member->connection = connection;
-	member->host = server->host;
+	member->server = server;
 	member->id = (uint32_t)(member - connection->members);
 	member->access = from->access;
 	member->name =

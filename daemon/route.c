@@ -104,6 +104,11 @@ static struct crossvm_peer_status status_of(const struct route_member *member)
 	};
 }
 
+bool route_is_present(const struct route_member *member)
+{
+	return status_of(member).state != CROSSVM_PEER_ABSENT;
+}
+
 /* The same for the same states, and another after any change of one. */
 static uint32_t generation_of(const struct route_connection *connection)
 {

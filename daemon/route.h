@@ -46,16 +46,17 @@ struct route_member_state {
 };
 
 struct route_connection;
+struct server;
 
 struct route_member {
 	struct route_connection *connection;
 	uint32_t id; /* in the connection, from 0 */
 	uint32_t access;
 	const char *name;
-	struct crossvm_host *host;
-	vm_t *vm;         /* NULL: a component */
-	size_t component; /* its index, of a component */
-	struct page page; /* of a component */
+	struct server *server; /* whose member it is; of no interest here */
+	vm_t *vm;              /* NULL: a component */
+	size_t component;      /* its index, of a component */
+	struct page page;      /* of a component */
 	struct route_member_state *state;
 };
 
@@ -74,6 +75,9 @@ void route_emit(struct route_member *member, size_t source, uint64_t message);
 
 /* The member is now in this state (CROSSVM_PEER_*); tell all if it was not before. */
 void route_set_state(struct route_member *member, uint32_t state);
+
+/* Whether others see the member as there: attached, or open. */
+bool route_is_present(const struct route_member *member);
 
 /* Tell all members the names of all. */
 void route_introduce(struct route_connection *connection);

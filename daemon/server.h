@@ -27,6 +27,7 @@ struct server_state {
 
 struct server {
 	const struct log *log;
+	struct log_limit limit; /* for what VMs cause */
 	const struct crossvm_system *system;
 	const char *socket_dir;
 	int directory_fd; /* locked: one daemon for each directory */

@@ -48,6 +48,11 @@ static struct attribute *crossvm_attrs[] = {
 	NULL,
 };
 
-const struct attribute_group crossvm_attributes = {
+static const struct attribute_group crossvm_group = {
 	.attrs = crossvm_attrs,
+};
+
+const struct attribute_group *crossvm_groups[] = {
+	&crossvm_group,
+	NULL,
 };
