@@ -122,6 +122,8 @@ static void print_status(const json_t *status)
 	printf("lab %s: %s\n", json_string_value(json_object_get(status, "lab")),
 	       json_string_value(json_object_get(status, "system")));
 	json_array_foreach(json_object_get(status, "vms"), i, vm) print_vm(vm);
+	if (json_integer_value(json_object_get(status, "crossvmd_pid")) == 0)
+		printf("  crossvmd has ended; see crossvmd.log\n");
 	printf("logs and sockets: %s\n", json_string_value(json_object_get(status, "folder")));
 }
 

@@ -14,7 +14,8 @@
 
 #include "lab/report.h"
 
-#define STOP_MS 10000
+#define STOP_MS     10000
+#define PATIENCE_MS 15000
 
 void lab_keeper_file(const struct lab_keeper *keeper, const char *vm, const char *suffix,
 		     char *path)
@@ -170,6 +171,23 @@ static int watch_all(struct lab_keeper *keeper)
 	return error ? error : lab_clients_listen(keeper);
 }
 
+static void say_what_is_awaited(void *context)
+{
+	struct lab_keeper *keeper = context;
+	char names[512] = "";
+	size_t used = 0;
+
+	if (keeper->state != LAB_STARTING)
+		return;
+	for (size_t i = 0; i < keeper->system->num_vms && used < sizeof(names); i++)
+		if (keeper->vms[i].state == LAB_VM_BOOTING)
+			used += (size_t)snprintf(names + used, sizeof(names) - used, " %s",
+						 keeper->vms[i].config->name);
+	if (used > 0)
+		lab_progress("still booting:%s", names);
+	lab_timer_set(&keeper->loop, &keeper->patience_timer, PATIENCE_MS);
+}
+
 static int run(struct lab_keeper *keeper)
 {
 	int error = lab_loop_init(&keeper->loop);
@@ -180,6 +198,9 @@ static int run(struct lab_keeper *keeper)
 		lab_error("cannot start the lab: %s (see ulimit -n)", strerror(-error));
 		return error;
 	}
+	keeper->patience_timer.fn = say_what_is_awaited;
+	keeper->patience_timer.context = keeper;
+	lab_timer_set(&keeper->loop, &keeper->patience_timer, PATIENCE_MS);
 	if (lab_daemon_start(keeper) < 0)
 		lab_keeper_fail(keeper);
 	return lab_loop_run(&keeper->loop);

@@ -138,6 +138,7 @@ struct lab_keeper {
 	struct lab_watch *launcher_watch;
 	bool foreground;
 	struct lab_timer stop_timer;
+	struct lab_timer patience_timer; /* says what is waited for */
 	int signal_fd;
 	struct lab_watch *signal_watch;
 };
@@ -175,6 +176,8 @@ void lab_vm_stop(struct lab_vm *vm);
 void lab_vm_destroy(struct lab_vm *vm);
 /* Its agent has said hello. */
 void lab_vm_is_ready(struct lab_vm *vm);
+/* The machine was reset: it boots again. */
+void lab_vm_was_reset(struct lab_vm *vm);
 struct lab_vm *lab_vm_find(struct lab_keeper *keeper, const char *name);
 const char *lab_vm_state_name(const struct lab_vm *vm);
 

@@ -40,7 +40,10 @@ void lab_loop_stop(struct lab_loop *loop);
 int lab_loop_add(struct lab_loop *loop, int fd, uint32_t events, lab_watch_fn fn, void *context,
 		 struct lab_watch **watch);
 void lab_loop_change(struct lab_loop *loop, struct lab_watch *watch, uint32_t events);
-/* Accepts NULL. The callback is not called any more, not even for what was found already. */
+/*
+ * Accepts NULL. The callback is not called any more, not even for what was found already. The
+ * descriptor must be open still: where another process has it, too, closing it ends no watch.
+ */
 void lab_loop_remove(struct lab_loop *loop, struct lab_watch *watch);
 
 /* Call timer->fn once, so long from now; setting it again moves it. */

@@ -67,7 +67,7 @@ static void answered(struct lab_vm *vm, json_t *message)
 static void on_event(struct lab_vm *vm, const char *event)
 {
 	if (strcmp(event, "RESET") == 0)
-		lab_agent_reset(vm, "the VM was reset");
+		lab_vm_was_reset(vm);
 }
 
 static void on_message(struct lab_vm *vm, const char *line, size_t length)

@@ -47,6 +47,11 @@ static int prepare_arch(struct up *up, enum crossvm_arch arch)
 
 	if (up->prepared[arch])
 		return 0;
+	if (arch != CROSSVM_ARCH_X86_64) {
+		lab_error("the lab boots x86_64 VMs only; VMs of other architectures can attach to "
+			  "crossvmd by hand (crossvm qemu-args)");
+		return -ENOTSUP;
+	}
 	up->prepared[arch] = true;
 	error = lab_run_setup(&up->paths, "qemu", arguments, up->qemu[arch], PATH_MAX);
 	if (!error)

@@ -132,10 +132,10 @@ static void on_process(void *context, uint32_t events)
 	int status;
 
 	(void)events;
-	if (!lab_process_reap(&vm->process, &status))
-		return;
 	lab_loop_remove(&vm->keeper->loop, vm->process_watch);
 	vm->process_watch = NULL;
+	if (!lab_process_reap(&vm->process, &status))
+		return;
 	detach(vm, "the VM has ended");
 	vm->state = LAB_VM_OFF;
 	if (fallback)
@@ -234,9 +234,25 @@ static enum lab_accel choose_accel(const struct lab_vm *vm)
 	return native && vm->keeper->accel_choice != LAB_ACCEL_TCG ? LAB_KVM : LAB_TCG;
 }
 
+static void booting(struct lab_vm *vm)
+{
+	vm->state = LAB_VM_BOOTING;
+	vm->started_ms = lab_now_ms();
+	vm->boot_timer.fn = on_boot_timer;
+	vm->boot_timer.context = vm;
+	lab_timer_set(&vm->keeper->loop, &vm->boot_timer,
+		      may_fall_back(vm) ? KVM_PROBE_MS : BOOT_MS);
+}
+
+void lab_vm_was_reset(struct lab_vm *vm)
+{
+	lab_agent_reset(vm, "the VM was reset");
+	if (vm->state == LAB_VM_READY && !vm->stopping)
+		booting(vm);
+}
+
 int lab_vm_start(struct lab_vm *vm)
 {
-	struct lab_keeper *keeper = vm->keeper;
 	int pairs[CHANNELS][2];
 	int error = make_pairs(pairs);
 
@@ -257,11 +273,7 @@ int lab_vm_start(struct lab_vm *vm)
 		detach(vm, "the VM did not start");
 		return error;
 	}
-	vm->state = LAB_VM_BOOTING;
-	vm->started_ms = lab_now_ms();
-	vm->boot_timer.fn = on_boot_timer;
-	vm->boot_timer.context = vm;
-	lab_timer_set(&keeper->loop, &vm->boot_timer, may_fall_back(vm) ? KVM_PROBE_MS : BOOT_MS);
+	booting(vm);
 	return 0;
 }
 

@@ -48,11 +48,6 @@ static struct attribute *crossvm_attrs[] = {
 	NULL,
 };
 
-static const struct attribute_group crossvm_group = {
+const struct attribute_group crossvm_attributes = {
 	.attrs = crossvm_attrs,
-};
-
-const struct attribute_group *crossvm_groups[] = {
-	&crossvm_group,
-	NULL,
 };

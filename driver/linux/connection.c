@@ -80,6 +80,7 @@ static irqreturn_t handle_intx_revision_1(int irq, void *data)
 static int request_interrupt(struct crossvm_connection *conn)
 {
 	irq_handler_t handler = handle_intx;
+	int err;
 
 	if (conn->irq == CROSSVM_IRQ_NONE)
 		return 0;
@@ -87,14 +88,20 @@ static int request_interrupt(struct crossvm_connection *conn)
 		handler = handle_msi;
 	else if (conn->revision < CROSSVM_PCI_REVISION)
 		handler = handle_intx_revision_1;
-	return request_irq(pci_irq_vector(conn->pdev, 0), handler,
-			   conn->irq == CROSSVM_IRQ_INTX ? IRQF_SHARED : 0, conn->name, conn);
+	err = request_irq(pci_irq_vector(conn->pdev, 0), handler,
+			  conn->irq == CROSSVM_IRQ_INTX ? IRQF_SHARED : 0, conn->name, conn);
+	if (!err && conn->irq == CROSSVM_IRQ_INTX)
+		pci_intx(conn->pdev, 1);
+	return err;
 }
 
 static void free_interrupt(struct crossvm_connection *conn)
 {
-	if (conn->irq != CROSSVM_IRQ_NONE)
-		free_irq(pci_irq_vector(conn->pdev, 0), conn);
+	if (conn->irq == CROSSVM_IRQ_NONE)
+		return;
+	if (conn->irq == CROSSVM_IRQ_INTX)
+		pci_intx(conn->pdev, 0);
+	free_irq(pci_irq_vector(conn->pdev, 0), conn);
 }
 
 static void write_control(struct crossvm_connection *conn)

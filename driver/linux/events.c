@@ -6,16 +6,14 @@
  */
 #include <linux/component.h>
 #include <linux/ctype.h>
+#include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pm.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 
 #include "uio_crossvm.h"
-
-#ifndef PCI_IRQ_INTX
-#define PCI_IRQ_INTX PCI_IRQ_LEGACY
-#endif
 
 int crossvm_bar_check(struct pci_dev *pdev, unsigned int bar, u64 bytes)
 {
@@ -143,16 +141,28 @@ static int locate_single(struct crossvm_connection *conn)
 static void choose_irq(struct crossvm_connection *conn)
 {
 	struct pci_dev *pdev = conn->pdev;
-	int err;
 
 	pci_set_master(pdev);
-	err = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSI | PCI_IRQ_INTX);
-	if (err < 0) {
-		dev_warn(&pdev->dev, "no interrupt (%d): nobody can wait for events\n", err);
+	if (pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSI) == 1) {
+		conn->irq = CROSSVM_IRQ_MSI;
+	} else if (pdev->irq && pdev->irq != IRQ_NOTCONNECTED) {
+		conn->irq = CROSSVM_IRQ_INTX;
+	} else {
+		dev_warn(&pdev->dev, "no interrupt: nobody can wait for events\n");
 		conn->irq = CROSSVM_IRQ_NONE;
-		return;
 	}
-	conn->irq = pdev->msi_enabled ? CROSSVM_IRQ_MSI : CROSSVM_IRQ_INTX;
+}
+
+/* Leave the device with nothing to say: without MSI it would say it on a line that others share. */
+static void silence(struct crossvm_connection *conn)
+{
+	if (conn->revision < CROSSVM_PCI_REVISION)
+		writel(0, conn->registers + CROSSVM_REG_EVENT_COUNT);
+	else
+		writel(readl(conn->registers + CROSSVM_REG_PENDING),
+		       conn->registers + CROSSVM_REG_PENDING);
+	pci_free_irq_vectors(conn->pdev);
+	pci_intx(conn->pdev, 0);
 }
 
 static int is_memory_function(struct device *dev, void *data)
@@ -225,6 +235,8 @@ static int events_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = pci_enable_device_mem(pdev);
 	if (err)
 		goto free;
+	/* Enabling switches INTx on. An event may be pending, and others may share the line. */
+	pci_intx(pdev, 0);
 	err = pci_request_regions(pdev, KBUILD_MODNAME);
 	if (err)
 		goto disable;
@@ -241,13 +253,19 @@ static int events_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (err)
 		goto unmap;
 	choose_irq(conn);
+	/* Before the UIO device: who finds that finds these. */
+	err = sysfs_create_group(&pdev->dev.kobj, &crossvm_attributes);
+	if (err)
+		goto silence;
 	err = start(conn);
 	if (err)
-		goto free_irq;
+		goto remove_attributes;
 	return 0;
 
-free_irq:
-	pci_free_irq_vectors(pdev);
+remove_attributes:
+	sysfs_remove_group(&pdev->dev.kobj, &crossvm_attributes);
+silence:
+	silence(conn);
 unmap:
 	iounmap(conn->registers);
 release:
@@ -267,7 +285,8 @@ static void events_remove(struct pci_dev *pdev)
 		component_master_del(&pdev->dev, &pair_ops);
 	else
 		crossvm_connection_stop(conn);
-	pci_free_irq_vectors(pdev);
+	sysfs_remove_group(&pdev->dev.kobj, &crossvm_attributes);
+	silence(conn);
 	iounmap(conn->registers);
 	pci_release_regions(pdev);
 	pci_disable_device(pdev);
@@ -302,7 +321,6 @@ static struct pci_driver events_driver = {
 	.remove = events_remove,
 	.err_handler = &events_error_handlers,
 	.driver.pm = &events_pm_ops,
-	.driver.dev_groups = crossvm_groups,
 };
 
 static int __init crossvm_init(void)

@@ -115,6 +115,6 @@ void crossvm_mapping_setup(struct crossvm_connection *conn);
 void crossvm_mapping_revoke(struct inode *inode);
 
 /* attributes.c */
-extern const struct attribute_group *crossvm_groups[];
+extern const struct attribute_group crossvm_attributes;
 
 #endif

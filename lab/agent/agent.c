@@ -13,6 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How often it is looked after what no descriptor tells: commands to be killed, a lost hello. */
+#define WAIT_MS 1000
+
 enum {
 	POLL_SIGNALS,
 	POLL_UEVENTS,
@@ -35,19 +38,38 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void say_hello(struct agent *agent)
+static void send_hello(struct agent *agent)
 {
 	struct lab_hello hello;
 
+	lab_hello_init(&hello, agent->nonce);
+	(void)lab_buffer_add_frame(&agent->out, LAB_FRAME_HELLO, LAB_STDIN, 0, &hello,
+				   sizeof(hello));
+}
+
+/*
+ * Nobody has answered. A kernel that was started by another without a reset of the machine may have
+ * left half a frame, which swallowed the hello: fill it up, and more, before the next one.
+ */
+static void repeat_hello(struct agent *agent)
+{
+	static const uint8_t nothing[sizeof(struct lab_frame_header) + LAB_FRAME_PAYLOAD];
+
+	if (lab_buffer_used(&agent->out) > 0 ||
+	    lab_buffer_add(&agent->out, nothing, sizeof(nothing)) < 0)
+		return;
+	send_hello(agent);
+}
+
+static void say_hello(struct agent *agent)
+{
 	if (getrandom(&agent->nonce, sizeof(agent->nonce), GRND_NONBLOCK) < 0)
 		agent->nonce = (uint64_t)time(NULL) ^ (uint64_t)clock();
 	agent->welcomed = false;
 	agent->out.start = agent->out.end = 0;
 	agent_session_kill_all(agent);
-	lab_hello_init(&hello, agent->nonce);
 	lab_parser_reset(&agent->parser, LAB_FRAME_WELCOME);
-	(void)lab_buffer_add_frame(&agent->out, LAB_FRAME_HELLO, LAB_STDIN, 0, &hello,
-				   sizeof(hello));
+	send_hello(agent);
 }
 
 static void try_port(struct agent *agent)
@@ -144,14 +166,18 @@ static void loop(struct agent *agent)
 	static struct pollfd fds[POLL_SESSIONS + LAB_STREAMS * AGENT_MAX_SESSIONS];
 	bool appeared = false;
 	size_t count;
-	int timeout_ms = agent_session_closing(agent) || agent->port_fd < 0 ? 500 : -1;
+	bool waiting = agent_session_closing(agent) || !agent->welcomed;
+	int ready;
 
 	fds[POLL_SIGNALS] = (struct pollfd){.fd = agent->signal_fd, .events = POLLIN};
 	fds[POLL_UEVENTS] = (struct pollfd){.fd = agent->uevent_fd, .events = POLLIN};
 	fds[POLL_PORT] = (struct pollfd){.fd = agent->port_fd, .events = port_events(agent)};
 	count = agent_session_poll(agent, fds + POLL_SESSIONS);
-	if (poll(fds, POLL_SESSIONS + count, timeout_ms) < 0)
+	ready = poll(fds, POLL_SESSIONS + count, waiting ? WAIT_MS : -1);
+	if (ready < 0)
 		return;
+	if (ready == 0 && !agent->welcomed && agent->port_fd >= 0)
+		repeat_hello(agent);
 	if (fds[POLL_SIGNALS].revents)
 		read_signals(agent);
 	agent_session_polled(agent, fds + POLL_SESSIONS);

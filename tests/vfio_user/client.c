@@ -81,6 +81,12 @@ static void *shared(size_t bytes)
 	return memory;
 }
 
+static void serve(struct test_server *server)
+{
+	if (vfio_user_is_open(server->session))
+		server->result = vfio_user_readable(server->session, &server->device);
+}
+
 struct test_server *server_start(void)
 {
 	struct test_server *server = calloc(1, sizeof(*server));
@@ -89,6 +95,7 @@ struct test_server *server_start(void)
 	assert_non_null(server);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	server->client = pair[1];
+	server->serve = serve;
 	server->session = shared(sizeof(*server->session));
 	server->bar = shared(TEST_BAR_BYTES);
 	server->writes = shared(sizeof(*server->writes));
@@ -148,8 +155,7 @@ void client_send_raw(struct test_server *server, const void *bytes, size_t count
 	}
 	if (sendmsg(server->client, &message, MSG_NOSIGNAL) < 0)
 		return; /* the server has parted from us */
-	if (server->session && vfio_user_is_open(server->session))
-		server->result = vfio_user_readable(server->session, &server->device);
+	server->serve(server);
 }
 
 void client_send(struct test_server *server, uint16_t command, uint32_t flags, const void *payload,

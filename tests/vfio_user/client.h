@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A vfio-user client for tests, and a device behind the server that remembers what it was asked.
- * Client and server take turns in one thread: client_send() lets the server work.
+ * Client and server take turns in one thread: client_send() lets the server work. For a server that
+ * is not the one here, set client, serve and context only.
  */
 #ifndef CROSSVM_TESTS_VFIO_USER_CLIENT_H
 #define CROSSVM_TESTS_VFIO_USER_CLIENT_H
@@ -21,6 +22,10 @@
 #define TEST_REGION_BYTES 16384u
 
 struct test_server {
+	/* Lets the server work after something was sent to it. */
+	void (*serve)(struct test_server *server);
+	void *context; /* of another server than the one in this file */
+
 	struct vfio_user_session *session; /* shared with processes that are cloned */
 	struct vfio_user_device device;
 	int client; /* the client's end */

@@ -204,13 +204,13 @@ static unsigned long packets_once(enum victim_unit unit, unsigned long after)
 static void on_a_stream(void **state)
 {
 	(void)state;
-	victim_everywhere(stream_once, 400);
+	victim_everywhere(stream_once, 60);
 }
 
 static void with_packets(void **state)
 {
 	(void)state;
-	victim_everywhere(packets_once, 400);
+	victim_everywhere(packets_once, 60);
 }
 
 int main(void)
