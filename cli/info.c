@@ -61,7 +61,7 @@ static void print_members(const struct crossvm_connection *conn,
 	printf("\n%2s  %-*s  %-7s  %s\n", "ID", width, "NAME", "STATE", "OPENED");
 	for (uint32_t id = 0; id < info->member_count; id++) {
 		crossvm_connection_peer(conn, id, &peer);
-		printf("%2u  %-*s  %-7s  %" PRIu32 " times%s\n", id, width, peer.name,
+		printf("%2u  %-*s  %-7s  %" PRIu32 "%s\n", id, width, peer.name,
 		       cli_state_word(peer.state), peer.incarnation,
 		       id == info->member_id ? " (this one)" : "");
 	}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <crossvm/abi_component.h>
+#include <crossvm/host.h>
+
+#include "cli/arguments.h"
+#include "cli/json.h"
+#include "cli/report.h"
+#include "cli/system_file.h"
+
+static const struct option options[] = {
+	{"system", required_argument, NULL, 'f'},
+	{"socket-dir", required_argument, NULL, 'd'},
+	CLI_OPTIONS_JSON,
+};
+
+/* As a shell takes it: in single quotes where it has to be. */
+static void print_quoted(const char *text)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789_-./:=@%+";
+
+	if (*text && text[strspn(text, plain)] == '\0') {
+		puts(text);
+		return;
+	}
+	putchar('\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*text);
+	}
+	puts("'");
+}
+
+static void print(char **args, bool as_json)
+{
+	struct json json = {.out = stdout};
+
+	if (!as_json) {
+		for (; *args; args++)
+			print_quoted(*args);
+		return;
+	}
+	json_add_array(&json, NULL);
+	for (; *args; args++)
+		json_add_string(&json, NULL, *args);
+	json_end_array(&json);
+}
+
+static bool has_member(const struct crossvm_system_connection *connection, size_t vm)
+{
+	for (size_t i = 0; i < connection->num_members; i++) {
+		if (connection->members[i].is_vm && connection->members[i].index == vm)
+			return true;
+	}
+	return false;
+}
+
+/* @return the VM's connections in the order of the file, as crossvmd makes them; NULL: no memory. */
+static struct crossvm_qemu_connection *connections_of(const struct crossvm_system *system,
+						      size_t vm, size_t *count)
+{
+	struct crossvm_qemu_connection *connections =
+		calloc(system->num_connections + 1, sizeof(*connections));
+
+	*count = 0;
+	for (size_t i = 0; connections && i < system->num_connections; i++) {
+		if (has_member(&system->connections[i], vm))
+			connections[(*count)++] = (struct crossvm_qemu_connection){
+				.name = system->connections[i].name,
+				.single_layout = system->vms[vm].single_layout,
+			};
+	}
+	return connections;
+}
+
+static int print_for_vm(const struct crossvm_system *system, const char *name,
+			const char *socket_dir, bool as_json)
+{
+	struct crossvm_qemu_connection *connections;
+	ssize_t vm = crossvm_system_find_vm(system, name);
+	size_t count;
+	char **args;
+	int error;
+
+	if (vm < 0) {
+		cli_error("qemu-args: there is no VM '%s' in %s", name, system->path);
+		return CLI_NOT_FOUND;
+	}
+	connections = connections_of(system, (size_t)vm, &count);
+	error = connections ? crossvm_qemu_args(socket_dir, name, connections, count, &args)
+			    : -ENOMEM;
+	free(connections);
+	if (error) {
+		cli_error("qemu-args: %s: %s", name,
+			  error == -ENAMETOOLONG ? "the socket directory's path is too long"
+			  : error == -ENOSPC     ? "QEMU has no slots for so many connections"
+						 : strerror(-error));
+		return CLI_FAILURE;
+	}
+	print(args, as_json);
+	free(args);
+	return CLI_OK;
+}
+
+/* QEMU may be started from another folder. @return NULL after having said why. */
+static char *absolute(const char *path)
+{
+	char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *result = NULL;
+
+	if (*path == '/')
+		result = strdup(path);
+	else if (here && asprintf(&result, "%s/%s", here, path) < 0)
+		result = NULL;
+	free(here);
+	if (!result)
+		cli_error("qemu-args: cannot find out where %s is: %s", path, strerror(errno));
+	return result;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+	struct cli_arguments arguments = {.command = command};
+	const char *socket_dir = CROSSVM_COMPONENT_SOCKET_DIR;
+	const char *path = NULL;
+	struct crossvm_system *system;
+	const char *name;
+	char *directory;
+	int option;
+	int code;
+
+	while ((option = cli_next_option(&arguments, argc, argv)) != CLI_END) {
+		if (option == CLI_EXIT)
+			return arguments.exit_code;
+		if (option == 'f')
+			path = optarg;
+		else
+			socket_dir = optarg;
+	}
+	name = cli_operand(command, argc, argv, "VM");
+	if (!name)
+		return CLI_USAGE;
+	if (!path)
+		return cli_usage(command, "--system SYSTEM.yaml is missing");
+	code = cli_system_read(path, &system);
+	if (code)
+		return code;
+	directory = absolute(socket_dir);
+	code = directory ? print_for_vm(system, name, directory, arguments.json) : CLI_FAILURE;
+	free(directory);
+	crossvm_system_free(system);
+	return code;
+}
+
+const struct cli_command cli_command_qemu_args = {
+	.name = "qemu-args",
+	.arguments = "VM",
+	.summary = "Print what to add to QEMU's command line for a VM",
+	.help = "  -f, --system FILE      the system file that crossvmd serves\n"
+		"  -d, --socket-dir DIR   crossvmd's folder of sockets; "
+		"default " CROSSVM_COMPONENT_SOCKET_DIR "\n" CLI_HELP_JSON "\n"
+		"One argument a line, quoted for a shell:\n"
+		"  eval \"set -- $(crossvm qemu-args VM --system FILE)\"; qemu-system-x86_64 ... "
+		"\"$@\"\n",
+	.options = options,
+	.run = run,
+};
