@@ -18,53 +18,83 @@
 /* The daemon answers at once; a worker that is being replaced takes milliseconds. */
 #define ANSWER_TIMEOUT_MS 10000
 
-static int connect_error(int error, const char *path, bool named)
+/* @return the socket, or -errno without a sentence; -ENAMETOOLONG with one. */
+static int connect_to(const char *path)
 {
-	if (error == -ENOENT || error == -ECONNREFUSED) {
-		if (!named)
-			return CROSSVM_NOTHING_HERE;
-		error = -ECONNREFUSED;
-	}
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+	int error;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return crossvm_fail(-ENAMETOOLONG,
+				    "the socket's path is too long: %.80s...; at most %zu "
+				    "characters",
+				    path, sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+static int explain(int error, const char *path)
+{
+	if (error == -ENAMETOOLONG)
+		return error;
 	if (error == -EACCES || error == -EPERM)
-		return crossvm_fail(-EACCES,
-				    "user %u may not connect to %s; join its group, or change "
-				    "who may attach in the system file",
-				    geteuid(), path);
-	return crossvm_fail(error, "cannot connect to %s: %s; is crossvmd running?", path,
-			    strerror(-error));
+		return crossvm_fail(
+			-EACCES,
+			"user %u may not connect to %s; join its group, or change who may "
+			"attach in the system file",
+			geteuid(), path);
+	crossvm_explain("cannot connect to %s: %s; is crossvmd running?", path, strerror(-error));
+	return error == -ENOENT ? -ECONNREFUSED : error;
+}
+
+static bool nobody_serves(int result)
+{
+	return result == -ENOENT || result == -ECONNREFUSED;
+}
+
+/* Where crossvmd is when nobody says: first a daemon of this user's own. */
+static int connect_to_default(const char *root)
+{
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	char path[CROSSVM_PATH_BYTES];
+	int result = -ENOENT;
+
+	if (runtime && *runtime == '/' &&
+	    !crossvm_path(path, "%s%s/crossvm/" CROSSVM_COMPONENT_SOCKET_NAME, root, runtime))
+		result = connect_to(path);
+	if (nobody_serves(result) &&
+	    !crossvm_path(path, "%s" CROSSVM_COMPONENT_SOCKET_DIR "/" CROSSVM_COMPONENT_SOCKET_NAME,
+			  root))
+		result = connect_to(path);
+	if (result >= 0 || nobody_serves(result))
+		return result;
+	return explain(result, path);
 }
 
 int crossvm_component_connect(const char *root, const struct crossvm_open_options *options,
 			      int *socket_fd)
 {
-	const char *named = options->socket ? options->socket : getenv("CROSSVM_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char path[CROSSVM_PATH_BYTES];
-	int error;
-	int fd;
+	const char *named = options->socket ? options->socket : secure_getenv("CROSSVM_SOCKET");
+	int result;
 
-	if (named && !*named)
-		named = NULL;
-	error = named ? crossvm_path(path, "%s", named)
-		      : crossvm_path(path,
-				     "%s" CROSSVM_COMPONENT_SOCKET_DIR
-				     "/" CROSSVM_COMPONENT_SOCKET_NAME,
-				     root);
-	if (error || strlen(path) >= sizeof(address.sun_path))
-		return crossvm_fail(-ENAMETOOLONG,
-				    "the socket's path is too long: %.80s...; at most "
-				    "%zu characters",
-				    named ? named : path, sizeof(address.sun_path) - 1);
-	memcpy(address.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return crossvm_fail(-errno, "cannot create a socket: %s", strerror(errno));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		error = connect_error(-errno, path, named);
-		close(fd);
-		return error;
+	if (named && *named) {
+		result = connect_to(named);
+		if (result < 0)
+			return explain(result, named);
+	} else {
+		result = connect_to_default(root);
+		if (result < 0)
+			return nobody_serves(result) ? CROSSVM_NOTHING_HERE : result;
 	}
-	*socket_fd = fd;
+	*socket_fd = result;
 	return 0;
 }
 
@@ -73,7 +103,7 @@ int crossvm_component_request(int socket_fd, enum crossvm_component_type type,
 			      uint32_t access)
 {
 	const char *component =
-		options->component ? options->component : getenv("CROSSVM_COMPONENT");
+		options->component ? options->component : secure_getenv("CROSSVM_COMPONENT");
 	struct crossvm_component_request request = {
 		.header = {CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION, (uint16_t)type},
 		.access = access,

@@ -26,7 +26,10 @@
 #define CROSSVM_COMPONENT_VERSION 1u
 #define CROSSVM_COMPONENT_MAGIC   0x434d5658u /* "XVMC" */
 
-/* In the daemon's socket directory, and that directory unless the daemon is told another. */
+/*
+ * In the daemon's socket directory, and that directory unless the daemon is told another; the default
+ * of a daemon that an ordinary user starts is $XDG_RUNTIME_DIR/crossvm.
+ */
 #define CROSSVM_COMPONENT_SOCKET_NAME "component.socket"
 #define CROSSVM_COMPONENT_SOCKET_DIR  "/run/crossvm"
 

@@ -50,7 +50,10 @@ enum crossvm_backend {
 };
 
 struct crossvm_open_options {
-	/* Component socket; NULL: $CROSSVM_SOCKET, else the default of crossvmd. */
+	/*
+	 * Component socket; NULL: $CROSSVM_SOCKET, else where crossvmd is by default, first in
+	 * $XDG_RUNTIME_DIR/crossvm, then in /run/crossvm.
+	 */
 	const char *socket;
 	/* Which component this process is; NULL: $CROSSVM_COMPONENT, else the only one it may be. */
 	const char *component;

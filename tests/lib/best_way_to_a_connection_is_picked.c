@@ -36,6 +36,14 @@ static void assert_backend(enum crossvm_backend backend)
 	crossvm_connection_close(conn);
 }
 
+static uint32_t connection_id(const struct crossvm_connection *conn)
+{
+	struct crossvm_connection_info info;
+
+	crossvm_connection_info(conn, &info);
+	return info.connection_id;
+}
+
 static void without_any_device_there_is_none(void **state)
 {
 	const struct crossvm_open_options options = {0};
@@ -159,6 +167,39 @@ static void a_component_socket_comes_before_devices(void **state)
 	fake_daemon_stop(&daemon);
 }
 
+static void a_users_own_daemon_comes_before_the_systems(void **state)
+{
+	struct crossvm_connection *conn;
+	struct fake_daemon own;
+	struct fake_daemon systems;
+	char path[128];
+
+	(void)state;
+	fake_guest_file(&guest, "run/user/crossvm/nothing", "");
+	fake_guest_file(&guest, "run/crossvm/nothing", "");
+	setenv("XDG_RUNTIME_DIR", "/run/user", 1);
+	fake_daemon_start(&own, fake_serve_well, NULL);
+	fake_daemon_start(&systems, fake_serve_well, NULL);
+	systems.status->connection_id = 8;
+	snprintf(path, sizeof(path), "%s/run/crossvm/component.socket", guest.root);
+	assert_int_equal(rename(systems.path, path), 0);
+	conn = fake_guest_must_open(&guest, 0);
+	assert_int_equal(connection_id(conn), 8);
+	crossvm_connection_close(conn);
+
+	snprintf(path, sizeof(path), "%s/run/user/crossvm/component.socket", guest.root);
+	assert_int_equal(rename(own.path, path), 0);
+	conn = fake_guest_must_open(&guest, 0);
+	assert_int_equal(connection_id(conn), 7);
+	crossvm_connection_close(conn);
+	unsetenv("XDG_RUNTIME_DIR");
+	fake_daemon_stop(&own);
+	fake_daemon_stop(&systems);
+
+	/* Sockets that nobody serves any more are as good as none. */
+	assert_int_equal(fake_guest_open(&guest, "telemetry", 0, &conn), -ENODEV);
+}
+
 static void the_single_layout_works_without_our_driver(void **state)
 {
 	struct crossvm_connection *conn;
@@ -188,6 +229,7 @@ int main(void)
 		TEST(a_function_that_nobody_enabled_is_enabled),
 		TEST(devices_of_other_drivers_are_left_alone),
 		TEST(a_component_socket_comes_before_devices),
+		TEST(a_users_own_daemon_comes_before_the_systems),
 		TEST(the_single_layout_works_without_our_driver),
 	};
 
