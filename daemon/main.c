@@ -104,10 +104,11 @@ static void say_ready(const struct crossvm_system *system, const char *socket_di
 {
 	char state[256];
 
-	log_write(log, CROSSVM_LOG_INFO, "serving %zu connections, %zu VMs, %zu components in %s",
-		  system->num_connections, system->num_vms, system->num_components, socket_dir);
+	log_write(log, CROSSVM_LOG_INFO,
+		  "serving in %s: %zu connection(s), %zu VM(s), %zu component(s)", socket_dir,
+		  system->num_connections, system->num_vms, system->num_components);
 	snprintf(state, sizeof(state),
-		 "READY=1\nSTATUS=Serving %zu connections, %zu VMs, %zu components",
+		 "READY=1\nSTATUS=Serving %zu connection(s), %zu VM(s), %zu component(s)",
 		 system->num_connections, system->num_vms, system->num_components);
 	if (notify_send(state) != 0)
 		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be notified");
@@ -156,7 +157,7 @@ static int run(const struct arguments *arguments)
 		return EXIT_STATUS_BAD_INPUT;
 	}
 	if (arguments->check)
-		printf("%s: %zu connections, %zu VMs, %zu components, nothing wrong\n",
+		printf("%s: nothing wrong; %zu connection(s), %zu VM(s), %zu component(s)\n",
 		       arguments->path, system->num_connections, system->num_vms,
 		       system->num_components);
 	else

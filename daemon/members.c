@@ -2,6 +2,8 @@
 #include "daemon/members.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -206,11 +208,48 @@ static int install_vm(struct server *server, size_t index)
 		       : -EINVAL;
 }
 
+/* Memory that can be had without swapping, in bytes; UINT64_MAX where the kernel does not tell. */
+static uint64_t available_memory(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	uint64_t kib = UINT64_MAX >> 10;
+	char line[128];
+
+	if (file == NULL)
+		return UINT64_MAX;
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1)
+			break;
+	fclose(file);
+	return kib << 10;
+}
+
+/*
+ * Ask first: the kernel gives memory that it does not have, and then ends processes of its choice.
+ */
+static int check_memory(const struct server *server)
+{
+	uint64_t available = available_memory();
+	uint64_t needed = 0;
+
+	for (size_t i = 0; i < server->system->num_connections; i++)
+		needed += server->system->connections[i].dataport_bytes;
+	if (needed <= available)
+		return 0;
+	log_write(server->log, CROSSVM_LOG_ERROR,
+		  "the dataports take %s in all, but this machine has only %" PRIu64
+		  " MiB of memory available; give it more, or make dataports smaller",
+		  crossvm_size_format(needed).text, available >> 20);
+	return -ENOMEM;
+}
+
 int members_create(struct server *server, const struct rights *rights)
 {
 	const struct crossvm_system *system = server->system;
-	int error = 0;
+	int error = check_memory(server);
 
+	if (error)
+		return error;
 	server->vms = calloc(system->num_vms + 1, sizeof(vm_t *));
 	server->connections = calloc(system->num_connections, sizeof(*server->connections));
 	if (server->vms == NULL || server->connections == NULL)
