@@ -48,7 +48,8 @@ int daemon_setup(void **state)
 	make_path(daemon, "notify", address.sun_path, sizeof(address.sun_path));
 	*state = daemon;
 	return daemon->notify < 0 ||
-	       bind(daemon->notify, (struct sockaddr *)&address, sizeof(address)) != 0;
+	       bind(daemon->notify, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	       chmod(address.sun_path, 0666) != 0; /* as systemd's */
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
@@ -123,6 +124,8 @@ void daemon_start(struct daemon *daemon, const char *system, ...)
 	ssize_t bytes;
 	va_list more;
 
+	while (recv(daemon->notify, state, sizeof(state), MSG_DONTWAIT) >= 0)
+		; /* what one before has said */
 	va_start(more, system);
 	start(daemon, system, more);
 	va_end(more);

@@ -93,6 +93,24 @@ int vm_connect(const struct daemon *daemon, const char *name)
 	return fd;
 }
 
+bool vm_is_welcome(const struct daemon *daemon, const char *name)
+{
+	const struct {
+		struct vfio_user_header header;
+		struct vfio_user_version version;
+	} message = {{.id = 1, .command = VFIO_USER_VERSION, .bytes = sizeof(message)},
+		     {VFIO_USER_MAJOR, VFIO_USER_MINOR}};
+	int fd = vm_connect(daemon, name);
+	bool welcome = send(fd, &message, sizeof(message), MSG_NOSIGNAL) > 0;
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	if (poll(&ready, 1, PATIENCE_MS) != 1 || read(fd, &byte, 1) <= 0)
+		welcome = false;
+	close(fd);
+	return welcome;
+}
+
 static int attach(struct vm *vm, const struct daemon *daemon, const char *name,
 		  const char *connection, const char *function)
 {

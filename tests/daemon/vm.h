@@ -18,6 +18,8 @@ struct vm {
 
 /* Connect to a socket of the daemon by its file name. */
 int vm_connect(const struct daemon *daemon, const char *name);
+/* Whether the daemon talks to this process at a socket of that name, and does not part at once. */
+bool vm_is_welcome(const struct daemon *daemon, const char *name);
 /* Attach to both functions, map the status page, set the MSI's eventfd. */
 struct vm vm_attach(const struct daemon *daemon, const char *name, const char *connection);
 void vm_detach(struct vm *vm);
