@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "tests/host/guest.h"
+
+#define MAX_CONNECTIONS 92
+
+/* The address that the n-th device is given. */
+static void check_address(const char *text, const char *address, const char *path_end)
+{
+	json_t *device = json_loads(text, 0, NULL);
+	const char *path =
+		json_string_value(json_object_get(json_object_get(device, "socket"), "path"));
+
+	assert_string_equal(json_string_value(json_object_get(device, "driver")), "vfio-user-pci");
+	assert_string_equal(json_string_value(json_object_get(device, "addr")), address);
+	assert_true(json_is_true(json_object_get(device, "multifunction")));
+	assert_non_null(path);
+	assert_string_equal(path + strlen(path) - strlen(path_end), path_end);
+	json_decref(device);
+}
+
+static void a_vm_s_connections_in_their_order(void **state)
+{
+	static const char *const expected[][2] = {
+		{"10.0", "vm.writer.events"}, {"10.1", "vm.writer.memory"},
+		{"10.2", "vm.reader.events"}, {"10.3", "vm.reader.memory"},
+		{"10.4", "vm.events.events"}, {"10.5", "vm.events.memory"},
+		{"10.6", "vm.single.events"}};
+	struct guest *guest = guest_start();
+	char **args;
+
+	(void)state;
+	assert_int_equal(crossvm_vm_qemu_args(guest->vm, &args), 0);
+	for (size_t i = 0; i < 7; i++) {
+		assert_string_equal(args[2 * i], "-device");
+		check_address(args[2 * i + 1], expected[i][0], expected[i][1]);
+	}
+	assert_null(args[14]);
+	free(args);
+	guest_end(guest);
+}
+
+static void functions_of_one_connection_share_a_slot(void **state)
+{
+	struct crossvm_qemu_connection connections[MAX_CONNECTIONS] = {0};
+	char names[MAX_CONNECTIONS][16];
+	char **args;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < MAX_CONNECTIONS; i++) {
+		snprintf(names[i], sizeof(names[i]), "c%zu", i);
+		connections[i].name = names[i];
+	}
+	connections[0].single_layout = true; /* so that the next would be split over two slots */
+	assert_int_equal(crossvm_qemu_args("/tmp", "vm", connections, 5, &args), 0);
+	check_address(args[2 * 6 + 1], "10.6", "vm.c3.memory");
+	check_address(args[2 * 7 + 1], "11.0", "vm.c4.events");
+	free(args);
+
+	/* Slots that a chipset has of its own are left alone, and no address comes twice. */
+	connections[0].single_layout = false;
+	assert_int_equal(crossvm_qemu_args("/tmp", "vm", connections, MAX_CONNECTIONS, &args), 0);
+	check_address(args[2 * 119 + 1], "1e.7", "vm.c59.memory");
+	check_address(args[2 * 120 + 1], "f.0", "vm.c60.events");
+	check_address(args[2 * 183 + 1], "8.7", "vm.c91.memory");
+	free(args);
+}
+
+static void more_than_there_are_slots_for_is_refused(void **state)
+{
+	struct crossvm_qemu_connection connections[MAX_CONNECTIONS + 1];
+	char **args;
+
+	(void)state;
+	for (size_t i = 0; i < MAX_CONNECTIONS + 1; i++)
+		connections[i] = (struct crossvm_qemu_connection){.name = "c"};
+	assert_int_equal(crossvm_qemu_args("/tmp", "vm", connections, MAX_CONNECTIONS + 1, &args),
+			 -ENOSPC);
+	assert_null(args);
+}
+
+/* Whatever is in a directory's name, QEMU must read it as it is. */
+static void a_directory_may_have_any_name(void **state)
+{
+	const struct crossvm_qemu_connection connection = {.name = "c"};
+	char **args;
+	json_t *device;
+
+	(void)state;
+	assert_int_equal(crossvm_qemu_args("/tmp/a \"b\",c\\", "vm", &connection, 1, &args), 0);
+	device = json_loads(args[1], 0, NULL);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(device, "socket"), "path")),
+		"/tmp/a \"b\",c\\/vm.c.events");
+	json_decref(device);
+	free(args);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_vm_s_connections_in_their_order),
+		cmocka_unit_test(functions_of_one_connection_share_a_slot),
+		cmocka_unit_test(more_than_there_are_slots_for_is_refused),
+		cmocka_unit_test(a_directory_may_have_any_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
