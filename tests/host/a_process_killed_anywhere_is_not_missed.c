@@ -162,7 +162,7 @@ static unsigned long once(enum victim_unit unit, unsigned long after)
 static void whatever_it_was_doing(void **state)
 {
 	(void)state;
-	victim_everywhere(once, 40);
+	victim_everywhere(once, 12);
 }
 
 int main(void)
