@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Devices for the tests of the guest driver: each argument is one, served over vfio-user, one
+ * socket for each of its functions. Unlike crossvmd it does what a line on standard input says, and
+ * nothing else, and it can be an old device, or a host that tells the guest no more than it must.
+ *
+ *	device_server DIR NAME:ID:LAYOUT:BYTES:ACCESS:IRQ...
+ *
+ * LAYOUT split, single or revision1; ACCESS rw or ro; IRQ msi or intx. Sockets are DIR/NAME.0 and,
+ * in the split layout, DIR/NAME.1. Commands, each answered by a line "ok ...":
+ *
+ *	events NAME COUNT          COUNT events for the guest, an interrupt each
+ *	silent NAME COUNT          the same without interrupt
+ *	peer NAME MEMBER STATE     a member's state
+ *	fill NAME SEED             fill the dataport with a pattern
+ *	check NAME SEED            "ok yes" where the dataport holds that pattern, "ok no" otherwise
+ *	emits NAME                 "ok N": how many events the guest has emitted
+ *	control NAME               "ok N": the control register
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "device/device.h"
+#include "tests/driver/pattern.h"
+#include "vfio_user/session.h"
+#include "wire/listener.h"
+
+#define MAX_DEVICES 16
+
+struct device;
+
+struct function {
+	struct device *device;
+	enum crossvm_function number;
+	struct wire_listener listener;
+	struct vfio_user_device vfio;
+	struct vfio_user_session *session;
+	int watched; /* -1: nothing */
+};
+
+struct device {
+	struct crossvm_device_options options;
+	bool revision_1;
+	struct crossvm_device_state state;
+	struct crossvm_device crossvm;
+	int status_fd;
+	int dataport_fd;
+	uint64_t *dataport;
+	uint64_t emits;
+	struct function functions[CROSSVM_FUNCTION_COUNT];
+};
+
+struct server {
+	struct device devices[MAX_DEVICES];
+	unsigned int count;
+};
+
+__attribute__((noreturn)) static void die(const char *what)
+{
+	fprintf(stderr, "device_server: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* Regions. */
+
+#define CONFIG_REVISION 0x08u
+
+static bool is_registers(const struct function *function, uint32_t region, uint64_t offset)
+{
+	return function->number == CROSSVM_FUNCTION_EVENTS && region == CROSSVM_BAR_REGISTERS &&
+	       offset < CROSSVM_PAGE_BYTES;
+}
+
+/* Memory behind a region, or NULL: it is trapped. */
+static unsigned char *memory_of(const struct function *function, uint32_t region, uint64_t *offset,
+				uint64_t *bytes)
+{
+	struct device *device = function->device;
+	bool status = region == CROSSVM_BAR_STATUS;
+
+	if (function->number == CROSSVM_FUNCTION_EVENTS && status) {
+		*offset -= CROSSVM_SINGLE_STATUS_OFFSET;
+	}
+	*bytes = status ? CROSSVM_PAGE_BYTES : device->options.dataport_bytes;
+	return status ? (unsigned char *)device->crossvm.status : (unsigned char *)device->dataport;
+}
+
+static void read_region(void *context, uint32_t region, uint64_t offset, void *data, size_t bytes)
+{
+	struct function *function = context;
+	struct device *device = function->device;
+	unsigned char *out = data;
+	uint64_t limit;
+	unsigned char *memory;
+
+	if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
+		crossvm_device_config_read(&device->crossvm, function->number, (uint32_t)offset,
+					   data, bytes);
+		for (size_t i = 0; device->revision_1 && i < bytes; i++) {
+			if (offset + i == CONFIG_REVISION)
+				out[i] = CROSSVM_PCI_REVISION_1;
+		}
+		return;
+	}
+	memset(data, 0, bytes);
+	if (is_registers(function, region, offset)) {
+		if (!device->revision_1 || offset + bytes <= CROSSVM_REG_MAGIC)
+			crossvm_device_registers_read(&device->crossvm, (uint32_t)offset, data,
+						      bytes);
+		return;
+	}
+	memory = memory_of(function, region, &offset, &limit);
+	if (offset + bytes <= limit)
+		memcpy(data, memory + offset, bytes);
+}
+
+static void write_region(void *context, uint32_t region, uint64_t offset, const void *data,
+			 size_t bytes)
+{
+	struct function *function = context;
+	struct device *device = function->device;
+	uint64_t limit;
+	unsigned char *memory;
+
+	if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
+		crossvm_device_config_write(&device->crossvm, function->number, (uint32_t)offset,
+					    data, bytes);
+		return;
+	}
+	if (is_registers(function, region, offset)) {
+		crossvm_device_registers_write(&device->crossvm, (uint32_t)offset, data, bytes);
+		return;
+	}
+	memory = memory_of(function, region, &offset, &limit);
+	if (offset + bytes <= limit)
+		memcpy(memory + offset, data, bytes);
+}
+
+static void reset(void *context)
+{
+	struct function *function = context;
+
+	crossvm_device_reset(&function->device->crossvm, function->number);
+}
+
+static void attached(void *context, bool is_attached)
+{
+	(void)context;
+	(void)is_attached;
+}
+
+static bool intx_level(void *context)
+{
+	struct function *function = context;
+
+	return function->number == CROSSVM_FUNCTION_EVENTS &&
+	       crossvm_device_intx_level(&function->device->crossvm);
+}
+
+/* The least helpful host: an event from before the guest was ready has no interrupt. */
+static bool pending(void *context)
+{
+	(void)context;
+	return false;
+}
+
+static void watch(void *context, int fd, bool on)
+{
+	struct function *function = context;
+
+	function->watched = on ? fd : -1;
+}
+
+static void complain(void *context, const char *message)
+{
+	struct function *function = context;
+
+	fprintf(stderr, "device_server: %s: QEMU %s\n", function->device->options.name, message);
+}
+
+static const struct vfio_user_ops vfio_ops = {
+	.read = read_region,
+	.write = write_region,
+	.reset = reset,
+	.attached = attached,
+	.intx_level = intx_level,
+	.pending = pending,
+	.watch = watch,
+	.complain = complain,
+};
+
+/* The device. */
+
+static void emitted(void *context)
+{
+	struct device *device = context;
+
+	device->emits++;
+}
+
+static void interrupt_changed(void *context)
+{
+	struct device *device = context;
+	struct function *function = &device->functions[CROSSVM_FUNCTION_EVENTS];
+
+	vfio_user_intx_changed(function->session, &function->vfio);
+}
+
+static const struct crossvm_device_ops device_ops = {
+	.emit = emitted,
+	.interrupt_changed = interrupt_changed,
+};
+
+static void *make_memory(const char *name, uint64_t bytes, int *fd)
+{
+	void *memory;
+
+	*fd = memfd_create(name, MFD_CLOEXEC);
+	if (*fd < 0 || ftruncate(*fd, (off_t)bytes))
+		die("memory");
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (memory == MAP_FAILED)
+		die("memory");
+	return memory;
+}
+
+static int reopen_read_only(int fd)
+{
+	char path[64];
+	int read_only;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_only = open(path, O_RDONLY | O_CLOEXEC);
+	if (read_only < 0)
+		die(path);
+	return read_only;
+}
+
+static struct vfio_user_region plan_region(const struct function *function, unsigned int bar)
+{
+	struct device *device = function->device;
+	struct vfio_user_region region = {
+		.bytes = crossvm_device_bar_bytes(&device->state, function->number, bar),
+		.readable = true,
+		.writable = true,
+		.fd = -1,
+	};
+	bool events = function->number == CROSSVM_FUNCTION_EVENTS;
+
+	if (!region.bytes || (events && bar == CROSSVM_BAR_REGISTERS))
+		return region; /* nothing there, or trapped as a whole */
+	if (!events && bar == CROSSVM_BAR_STATUS) {
+		region.map_bytes = CROSSVM_PAGE_BYTES;
+		region.fd = device->status_fd;
+		return region;
+	}
+	region.map_bytes = device->options.dataport_bytes;
+	region.writable = device->options.access & CROSSVM_ACCESS_WRITE;
+	region.fd = region.writable ? device->dataport_fd : reopen_read_only(device->dataport_fd);
+	return region;
+}
+
+static void plan_function(struct function *function, const char *dir)
+{
+	struct device *device = function->device;
+	struct wire_listener_options listen = {.kind = WIRE_STREAM, .anyone = true};
+	char path[108];
+
+	function->vfio.ops = &vfio_ops;
+	function->vfio.context = function;
+	function->vfio.intx = function->number == CROSSVM_FUNCTION_EVENTS;
+	function->vfio.msi = function->vfio.intx && device->options.msi;
+	for (unsigned int bar = 0; bar < 6; bar++)
+		function->vfio.regions[bar] = plan_region(function, bar);
+	function->vfio.regions[VFIO_PCI_CONFIG_REGION_INDEX] = (struct vfio_user_region){
+		.bytes = CROSSVM_CONFIG_BYTES,
+		.readable = true,
+		.writable = true,
+		.fd = -1,
+	};
+	function->watched = -1;
+	function->session = calloc(1, sizeof(*function->session));
+	if (!function->session)
+		die("memory");
+	vfio_user_init(function->session);
+	snprintf(path, sizeof(path), "%s/%s.%u", dir, device->options.name, function->number);
+	listen.path = path;
+	errno = -wire_listen(&listen, &function->listener);
+	if (errno)
+		die(path);
+}
+
+static void plan_device(struct device *device, const char *dir, char *text)
+{
+	struct crossvm_device_options *options = &device->options;
+	char layout[16], access[8], irq[8];
+	unsigned int id;
+	unsigned long long bytes;
+	const char *wrong;
+
+	if (sscanf(text, "%47[^:]:%u:%15[^:]:%llu:%7[^:]:%7s", options->name, &id, layout, &bytes,
+		   access, irq) != 6) {
+		errno = EINVAL;
+		die(text);
+	}
+	device->revision_1 = strcmp(layout, "revision1") == 0;
+	options->layout =
+		strcmp(layout, "split") == 0 ? CROSSVM_LAYOUT_SPLIT : CROSSVM_LAYOUT_SINGLE;
+	options->connection_id = id;
+	options->member_count = 2;
+	options->dataport_bytes = bytes;
+	if (bytes)
+		options->access = CROSSVM_ACCESS_READ;
+	if (bytes && strcmp(access, "rw") == 0)
+		options->access |= CROSSVM_ACCESS_WRITE;
+	options->msi = strcmp(irq, "msi") == 0;
+	options->peers = true;
+
+	device->crossvm.status = make_memory("status", CROSSVM_PAGE_BYTES, &device->status_fd);
+	if (bytes)
+		device->dataport = make_memory("dataport", bytes, &device->dataport_fd);
+	device->crossvm.state = &device->state;
+	device->crossvm.ops = &device_ops;
+	device->crossvm.context = device;
+	wrong = crossvm_device_state_init(&device->state, device->crossvm.status, NULL, options);
+	if (wrong) {
+		errno = EINVAL;
+		die(wrong);
+	}
+	for (unsigned int i = 0; i < crossvm_device_function_count(&device->state); i++) {
+		device->functions[i].device = device;
+		device->functions[i].number = (enum crossvm_function)i;
+		plan_function(&device->functions[i], dir);
+	}
+}
+
+/* Commands. */
+
+static struct device *find(struct server *server, const char *name)
+{
+	for (unsigned int i = 0; i < server->count; i++) {
+		if (strcmp(server->devices[i].options.name, name) == 0)
+			return &server->devices[i];
+	}
+	errno = ENOENT;
+	die(name);
+}
+
+static void interrupt(struct device *device)
+{
+	struct function *function = &device->functions[CROSSVM_FUNCTION_EVENTS];
+
+	vfio_user_interrupt(function->session, &function->vfio);
+}
+
+static void change_peer(struct device *device, uint32_t member, uint32_t state)
+{
+	const struct crossvm_peer_status status = {.state = state};
+
+	if (crossvm_device_peer_set(&device->crossvm, member, status) &&
+	    crossvm_device_wants_peer_changes(&device->crossvm))
+		interrupt(device);
+}
+
+static void obey(struct server *server, const char *line)
+{
+	char command[16], name[CROSSVM_NAME_BYTES];
+	unsigned long long first = 0, second = 0;
+	struct device *device;
+
+	if (sscanf(line, "%15s %47s %llu %llu", command, name, &first, &second) < 2) {
+		errno = EINVAL;
+		die(line);
+	}
+	device = find(server, name);
+	if (strcmp(command, "events") == 0) {
+		for (unsigned long long i = 0; i < first; i++) {
+			crossvm_device_events_add(&device->crossvm, 1);
+			interrupt(device);
+		}
+		puts("ok");
+	} else if (strcmp(command, "silent") == 0) {
+		crossvm_device_events_add(&device->crossvm, first);
+		puts("ok");
+	} else if (strcmp(command, "peer") == 0) {
+		change_peer(device, (uint32_t)first, (uint32_t)second);
+		puts("ok");
+	} else if (strcmp(command, "fill") == 0) {
+		pattern_fill(device->dataport, device->options.dataport_bytes, first);
+		puts("ok");
+	} else if (strcmp(command, "check") == 0) {
+		printf("ok %s\n",
+		       pattern_holds(device->dataport, device->options.dataport_bytes, first)
+			       ? "yes"
+			       : "no");
+	} else if (strcmp(command, "emits") == 0) {
+		printf("ok %llu\n", (unsigned long long)device->emits);
+	} else if (strcmp(command, "control") == 0) {
+		printf("ok %u\n", device->state.control);
+	} else {
+		errno = EINVAL;
+		die(line);
+	}
+	fflush(stdout);
+}
+
+/* The loop. */
+
+static void serve_function(struct function *function, short socket, short unmask, short accept)
+{
+	struct vfio_user_session *session = function->session;
+	int error = 0;
+
+	if (unmask)
+		vfio_user_unmask(session, &function->vfio);
+	if (socket & (POLLIN | POLLHUP | POLLERR))
+		error = vfio_user_readable(session, &function->vfio);
+	if (!error && socket & POLLOUT)
+		error = vfio_user_writable(session, &function->vfio);
+	if (error)
+		vfio_user_close(session, &function->vfio);
+	if (accept && !vfio_user_is_open(session)) {
+		int fd = wire_accept(&function->listener, NULL);
+
+		if (fd >= 0)
+			vfio_user_open(session, fd);
+	}
+}
+
+static void serve(struct server *server, FILE *commands)
+{
+	struct pollfd fds[1 + MAX_DEVICES * CROSSVM_FUNCTION_COUNT * 3];
+	struct function *functions[MAX_DEVICES * CROSSVM_FUNCTION_COUNT];
+	unsigned int count = 0;
+	char line[256];
+
+	for (unsigned int i = 0; i < server->count; i++) {
+		for (unsigned int j = 0; j < CROSSVM_FUNCTION_COUNT; j++) {
+			if (server->devices[i].functions[j].device)
+				functions[count++] = &server->devices[i].functions[j];
+		}
+	}
+	for (;;) {
+		fds[0] = (struct pollfd){.fd = fileno(commands), .events = POLLIN};
+		for (unsigned int i = 0; i < count; i++) {
+			struct function *function = functions[i];
+			bool open = vfio_user_is_open(function->session);
+
+			fds[3 * i + 1] =
+				(struct pollfd){.fd = function->session->wire.fd, .events = POLLIN};
+			fds[3 * i + 2] = (struct pollfd){.fd = function->watched, .events = POLLIN};
+			fds[3 * i + 3] = (struct pollfd){.fd = open ? -1 : function->listener.fd,
+							 .events = POLLIN};
+		}
+		if (poll(fds, 3 * count + 1, -1) < 0)
+			die("poll");
+		for (unsigned int i = 0; i < count; i++)
+			serve_function(functions[i], fds[3 * i + 1].revents, fds[3 * i + 2].revents,
+				       fds[3 * i + 3].revents);
+		if (fds[0].revents) {
+			if (!fgets(line, sizeof(line), commands))
+				return;
+			obey(server, line);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct server *server = calloc(1, sizeof(*server));
+
+	if (!server || argc < 3 || argc - 2 > MAX_DEVICES) {
+		fprintf(stderr, "usage: device_server DIR NAME:ID:LAYOUT:BYTES:ACCESS:IRQ...\n");
+		return 2;
+	}
+	for (int i = 2; i < argc; i++)
+		plan_device(&server->devices[server->count++], argv[1], argv[i]);
+	setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see all that has not been read */
+	puts("ok");
+	fflush(stdout);
+	serve(server, stdin);
+	for (unsigned int i = 0; i < server->count; i++) {
+		for (unsigned int j = 0; j < CROSSVM_FUNCTION_COUNT; j++) {
+			if (server->devices[i].functions[j].device)
+				wire_listener_close(&server->devices[i].functions[j].listener);
+		}
+	}
+	return 0;
+}
