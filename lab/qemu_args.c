@@ -68,18 +68,37 @@ static void add_machine(struct args *args, const struct lab_qemu *qemu)
 	add(args, "%lluM", mib);
 }
 
+/* @return the words with a space before each, to be freed; NULL: no memory. */
+static char *join(char *const *words)
+{
+	char *text = strdup("");
+
+	for (; text && words && *words; words++) {
+		char *longer;
+
+		if (asprintf(&longer, "%s %s", text, *words) < 0)
+			longer = NULL;
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
 static void add_boot(struct args *args, const struct lab_qemu *qemu)
 {
 	const struct crossvm_system_vm *vm = &qemu->system->vms[qemu->vm];
 	const char *console = vm->arch == CROSSVM_ARCH_AARCH64 ? "ttyAMA0" : "ttyS0";
+	char *more = join(vm->kernel_args);
 
 	add_path(args, "-kernel", qemu->kernel);
 	add_path(args, "-initrd", qemu->initramfs);
 	add(args, "-append");
 	add(args,
 	    "console=%s quiet mitigations=off random.trust_cpu=on cryptomgr.notests "
-	    "crossvm.name=%s",
-	    console, vm->name);
+	    "crossvm.name=%s%s",
+	    console, vm->name, more ? more : "");
+	args->failed = args->failed || !more;
+	free(more);
 }
 
 /* The functions of the VM's connections, in the order of the system file, as crossvmd adds them. */
@@ -129,6 +148,14 @@ static void add_channels(struct args *args, const struct lab_qemu *qemu)
 	add(args, "virtserialport,chardev=agent,name=crossvm.agent");
 }
 
+static void add_more(struct args *args, const struct lab_qemu *qemu)
+{
+	char *const *more = qemu->system->vms[qemu->vm].qemu_args;
+
+	for (; more && *more; more++)
+		add(args, "%s", *more);
+}
+
 int lab_qemu_args(const struct lab_qemu *qemu, char ***result)
 {
 	struct args args = {0};
@@ -145,6 +172,7 @@ int lab_qemu_args(const struct lab_qemu *qemu, char ***result)
 	add_boot(&args, qemu);
 	add_channels(&args, qemu);
 	error = add_connections(&args, qemu);
+	add_more(&args, qemu);
 	if (args.failed)
 		error = -ENOMEM;
 	if (error) {

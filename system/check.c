@@ -215,6 +215,28 @@ static void check_unique(struct crossvm_check *check, bool is_vm, size_t index)
 						vm >= 0 ? vm : component));
 }
 
+/* kernel_args or qemu_args, by the name of its key. */
+static int check_arguments(struct crossvm_check *check, size_t vm, const char *key, char **raw,
+			   size_t count, char ***arguments)
+{
+	if (count == 0)
+		return 0;
+	*arguments = calloc(count + 1, sizeof(**arguments));
+	if (*arguments == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		(*arguments)[i] = strdup(raw[i]);
+		if ((*arguments)[i] == NULL)
+			return -ENOMEM;
+		if (raw[i][0] == '\0')
+			crossvm_report_add(
+				check->report,
+				crossvm_outline_line(check->outline, "vms/%zu/%s/%zu", vm, key, i),
+				"empty argument in %s; remove it", key);
+	}
+	return 0;
+}
+
 static int check_vm(struct crossvm_check *check, size_t index)
 {
 	const struct raw_vm *raw = &check->raw->vms[index];
@@ -227,6 +249,11 @@ static int check_vm(struct crossvm_check *check, size_t index)
 	check_arch(check, index);
 	check_layout(check, index);
 	check_memory(check, index);
+	if (check_arguments(check, index, "kernel_args", raw->kernel_args, raw->kernel_args_count,
+			    &vm->kernel_args) != 0 ||
+	    check_arguments(check, index, "qemu_args", raw->qemu_args, raw->qemu_args_count,
+			    &vm->qemu_args) != 0)
+		return -ENOMEM;
 	if (raw->files_count == 0)
 		return 0;
 	vm->files = calloc(raw->files_count, sizeof(*vm->files));

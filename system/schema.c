@@ -22,6 +22,10 @@ static const cyaml_schema_value_t file_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_file, file_fields),
 };
 
+static const cyaml_schema_value_t argument_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
+};
+
 static const cyaml_schema_field_t vm_fields[] = {
 	TEXT("name", REQUIRED, struct raw_vm, name),
 	TEXT("arch", OPTIONAL, struct raw_vm, arch),
@@ -30,6 +34,10 @@ static const cyaml_schema_field_t vm_fields[] = {
 	TEXT("group", OPTIONAL, struct raw_vm, group),
 	TEXT("layout", OPTIONAL, struct raw_vm, layout),
 	CYAML_FIELD_SEQUENCE("files", LIST, struct raw_vm, files, &file_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("kernel_args", LIST, struct raw_vm, kernel_args, &argument_schema, 0,
+			     CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("qemu_args", LIST, struct raw_vm, qemu_args, &argument_schema, 0,
+			     CYAML_UNLIMITED),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t vm_schema = {
@@ -149,7 +157,9 @@ static const char *entry_name(const char *list)
 					       {"components", "a component"},
 					       {"connections", "a connection"},
 					       {"members", "a member"},
-					       {"files", "a file"}};
+					       {"files", "a file"},
+					       {"kernel_args", "an argument in kernel_args"},
+					       {"qemu_args", "an argument in qemu_args"}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i][0], list) == 0)

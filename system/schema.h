@@ -29,6 +29,10 @@ struct raw_vm {
 	char *layout;
 	struct raw_file *files;
 	uint32_t files_count;
+	char **kernel_args;
+	uint32_t kernel_args_count;
+	char **qemu_args;
+	uint32_t qemu_args_count;
 };
 
 struct raw_component {

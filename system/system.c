@@ -32,6 +32,13 @@ ssize_t crossvm_system_find_component(const struct crossvm_system *system, const
 	return -1;
 }
 
+static void free_arguments(char **arguments)
+{
+	for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)
+		free(arguments[i]);
+	free(arguments);
+}
+
 void crossvm_system_free(struct crossvm_system *system)
 {
 	if (system == NULL)
@@ -42,6 +49,8 @@ void crossvm_system_free(struct crossvm_system *system)
 			free(system->vms[i].files[j].destination);
 		}
 		free(system->vms[i].files);
+		free_arguments(system->vms[i].kernel_args);
+		free_arguments(system->vms[i].qemu_args);
 	}
 	for (size_t i = 0; i < system->num_connections; i++)
 		free(system->connections[i].members);

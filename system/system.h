@@ -9,6 +9,7 @@
  *	    arch: x86_64                    # or aarch64
  *	    memory: 512 MiB                 # of the VM, in the lab
  *	    files: [{source: app, destination: /usr/bin/app, mode: 0755}]   # in the lab
+ *	    kernel_args: [idle=poll]        # in the lab; qemu_args likewise
  *	    user: qemu                      # who may attach, by user or group
  *	components:
  *	  - name: logger
@@ -48,6 +49,9 @@ struct crossvm_system_vm {
 	uint64_t memory_bytes; /* 0: not given */
 	struct crossvm_system_file *files;
 	size_t num_files;
+	/* Further arguments in the lab, each list ended by NULL; NULL: none. */
+	char **kernel_args;
+	char **qemu_args;
 	uid_t user;         /* (uid_t)-1: not given */
 	gid_t group;        /* (gid_t)-1: not given */
 	bool single_layout; /* layout: single */

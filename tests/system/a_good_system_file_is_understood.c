@@ -12,6 +12,8 @@ static const char full[] = "vms:\n"
 			   "    files:\n"
 			   "      - {source: app, destination: /usr/bin/app, mode: 0755}\n"
 			   "      - {source: /bin/sh, destination: /bin/other}\n"
+			   "    kernel_args: [idle=poll]\n"
+			   "    qemu_args: [-smp, 2]\n"
 			   "  - name: autopilot\n"
 			   "    arch: aarch64\n"
 			   "components:\n"
@@ -48,6 +50,13 @@ static void everything_is_taken_over(void **state)
 	assert_int_equal(vms[0].files[0].mode, 0755);
 	assert_string_equal(vms[0].files[1].source, "/bin/sh");
 	assert_int_equal(vms[0].files[1].mode, 0);
+	assert_string_equal(vms[0].kernel_args[0], "idle=poll");
+	assert_null(vms[0].kernel_args[1]);
+	assert_string_equal(vms[0].qemu_args[0], "-smp");
+	assert_string_equal(vms[0].qemu_args[1], "2");
+	assert_null(vms[0].qemu_args[2]);
+	assert_null(vms[1].kernel_args);
+	assert_null(vms[1].qemu_args);
 	assert_int_equal(vms[1].arch, CROSSVM_ARCH_AARCH64);
 	assert_int_equal(vms[1].memory_bytes, 0);
 	assert_int_equal(vms[1].user, (uid_t)-1);

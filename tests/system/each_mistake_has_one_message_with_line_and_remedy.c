@@ -213,6 +213,11 @@ static void vms_and_components(void **state)
 		{"vms:\n- name: a\n  files:\n  - {source: x, destination: /x, mode: rwx}\n"
 		 "- name: b\n" CONNECTION EVENT_MEMBERS,
 		 AT "4: mode 'rwx'; write it in octal, like 0755"},
+		{"vms:\n- name: a\n  qemu_args: -smp 2\n- name: b\n" CONNECTION EVENT_MEMBERS,
+		 AT "3: qemu_args should be a list; begin each entry with '- '"},
+		{"vms:\n- name: a\n  kernel_args:\n  - quiet\n  - ''\n- name: b\n" CONNECTION
+			 EVENT_MEMBERS,
+		 AT "5: empty argument in kernel_args; remove it"},
 	};
 
 	(void)state;
