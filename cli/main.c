@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/report.h"
@@ -28,9 +30,26 @@ static int finish(int code)
 	return code ? code : CLI_FAILURE;
 }
 
+/*
+ * Where standard input or output is closed, the next file or socket would take its place and be read
+ * or written instead. What stands there now fails as the closed one would.
+ */
+static int fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct cli_command *command;
+
+	if (fill_standard_descriptors() < 0)
+		return CLI_FAILURE;
 
 	if (argc < 2) {
 		cli_help_overview(stderr);

@@ -25,7 +25,7 @@ static void print_quoted(const char *text)
 				    "0123456789_-./:=@%+";
 
 	if (*text && text[strspn(text, plain)] == '\0') {
-		puts(text);
+		fputs(text, stdout);
 		return;
 	}
 	putchar('\'');
@@ -35,7 +35,7 @@ static void print_quoted(const char *text)
 		else
 			putchar(*text);
 	}
-	puts("'");
+	putchar('\'');
 }
 
 static void print(char **args, bool as_json)
@@ -43,8 +43,10 @@ static void print(char **args, bool as_json)
 	struct json json = {.out = stdout};
 
 	if (!as_json) {
-		for (; *args; args++)
+		for (; *args; args++) {
 			print_quoted(*args);
+			fputs(args[1] ? " \\\n" : "\n", stdout);
+		}
 		return;
 	}
 	json_add_array(&json, NULL);
@@ -166,7 +168,7 @@ const struct cli_command cli_command_qemu_args = {
 	.help = "  -f, --system FILE      the system file that crossvmd serves\n"
 		"  -d, --socket-dir DIR   crossvmd's folder of sockets; "
 		"default " CROSSVM_COMPONENT_SOCKET_DIR "\n" CLI_HELP_JSON "\n"
-		"One argument a line, quoted for a shell:\n"
+		"One argument a line, for a shell, which takes them all as one command line:\n"
 		"  eval \"set -- $(crossvm qemu-args VM --system FILE)\"; qemu-system-x86_64 ... "
 		"\"$@\"\n",
 	.options = options,
