@@ -27,7 +27,7 @@
 #error "channels are little-endian"
 #endif
 
-#define CROSSVM_QUEUE_MAGIC	UINT64_C(0x31515545554d5643) /* "CVMUEUQ1" */
+#define CROSSVM_QUEUE_MAGIC     UINT64_C(0x31515545554d5643) /* "CVMUEUQ1" */
 #define CROSSVM_BROADCAST_MAGIC UINT64_C(0x31545341434d5643) /* "CVMCAST1" */
 #define CROSSVM_CHANNEL_VERSION UINT64_C(1)
 
@@ -49,8 +49,8 @@
  * ring up to its end, where the next message would not fit in one piece.
  */
 #define CROSSVM_RECORD_HEADER_BYTES UINT64_C(8)
-#define CROSSVM_RECORD_MESSAGE	    UINT64_C(0x4d534700) /* "\0GSM" */
-#define CROSSVM_RECORD_PAD	    UINT64_C(0x50414400) /* "\0DAP" */
+#define CROSSVM_RECORD_MESSAGE      UINT64_C(0x4d534700) /* "\0GSM" */
+#define CROSSVM_RECORD_PAD          UINT64_C(0x50414400) /* "\0DAP" */
 
 /* A broadcast record has its sequence number in the second word. */
 #define CROSSVM_BROADCAST_HEADER_BYTES UINT64_C(16)
@@ -67,13 +67,13 @@ struct crossvm_abi_hello {
 
 /* What a member's peers look at after every commit: rarely written, so it stays in their caches. */
 struct crossvm_abi_state {
-	uint64_t incarnation;	 /* 0: never attached; a new value with every attach */
+	uint64_t incarnation;    /* 0: never attached; a new value with every attach */
 	uint64_t start_position; /* of its outgoing ring when this incarnation began */
-	uint64_t wake_receiver;	 /* ring when the peer's head gets here, or CROSSVM_WAKE_NEVER */
-	uint64_t wake_sender;	 /* ring when the peer's tail gets here, or CROSSVM_WAKE_NEVER */
-	uint64_t send_closed;	 /* 1: sends nothing more */
+	uint64_t wake_receiver;  /* ring when the peer's head gets here, or CROSSVM_WAKE_NEVER */
+	uint64_t wake_sender;    /* ring when the peer's tail gets here, or CROSSVM_WAKE_NEVER */
+	uint64_t send_closed;    /* 1: sends nothing more */
 	uint64_t receive_closed; /* 1: receives nothing more */
-	uint64_t end_seen;	 /* incarnation of the peer whose end this member was told */
+	uint64_t end_seen;       /* incarnation of the peer whose end this member was told */
 	uint64_t reserved;
 };
 
@@ -137,7 +137,7 @@ struct crossvm_abi_queue {
 /* Only the writer writes; ring_offset[1] and ring_bytes[1] are 0. */
 struct crossvm_abi_broadcast {
 	struct crossvm_abi_member writer;
-	uint64_t head;	 /* end of the newest record */
+	uint64_t head;   /* end of the newest record */
 	uint64_t oldest; /* everything before may be overwritten already; published first */
 	uint64_t reserved[14];
 	struct crossvm_abi_journal sent;

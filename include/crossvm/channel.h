@@ -34,20 +34,20 @@ extern "C" {
 #endif
 
 enum crossvm_channel_result {
-	CROSSVM_EAGAIN = 11,	  /* would have to wait, and was told not to */
-	CROSSVM_EINVAL = 22,	  /* the caller's mistake; see the function */
-	CROSSVM_EPIPE = 32,	  /* the peer is gone, without having closed (from the port) */
-	CROSSVM_ENODATA = 61,	  /* the peer sends nothing more, and everything is received */
-	CROSSVM_EPROTO = 71,	  /* the dataport's contents are wrong: see the complaint */
-	CROSSVM_EMSGSIZE = 90,	  /* the message is larger than the ring, or than the buffer */
+	CROSSVM_EAGAIN = 11,      /* would have to wait, and was told not to */
+	CROSSVM_EINVAL = 22,      /* the caller's mistake; see the function */
+	CROSSVM_EPIPE = 32,       /* the peer is gone, without having closed (from the port) */
+	CROSSVM_ENODATA = 61,     /* the peer sends nothing more, and everything is received */
+	CROSSVM_EPROTO = 71,      /* the dataport's contents are wrong: see the complaint */
+	CROSSVM_EMSGSIZE = 90,    /* the message is larger than the ring, or than the buffer */
 	CROSSVM_ECONNRESET = 104, /* the peer has restarted; said once by each half */
 	CROSSVM_ESHUTDOWN = 108,  /* this half is closed, or nobody receives any more */
 	CROSSVM_ETIMEDOUT = 110,  /* the deadline has passed (from the port) */
-	CROSSVM_ESTALE = 116,	  /* somebody else has attached as this member since */
+	CROSSVM_ESTALE = 116,     /* somebody else has attached as this member since */
 };
 
 /* How long to wait: not at all, for ever, or until a time of the port's clock (any unit). */
-#define CROSSVM_NOW	UINT64_C(0)
+#define CROSSVM_NOW     UINT64_C(0)
 #define CROSSVM_FOREVER UINT64_MAX
 
 /*
@@ -81,27 +81,27 @@ struct crossvm_port {
 /* What is wrong with the dataport's contents, with both numbers where there are two. */
 enum crossvm_complaint_kind {
 	CROSSVM_FINE,
-	CROSSVM_BAD_MAGIC,	  /* the dataport holds something else */
-	CROSSVM_BAD_VERSION,	  /* another version of the layout */
-	CROSSVM_BAD_FLAGS,	  /* one side polls, the other sleeps */
+	CROSSVM_BAD_MAGIC,        /* the dataport holds something else */
+	CROSSVM_BAD_VERSION,      /* another version of the layout */
+	CROSSVM_BAD_FLAGS,        /* one side polls, the other sleeps */
 	CROSSVM_BAD_REGION_BYTES, /* the sides see dataports of different sizes */
 	CROSSVM_BAD_RING_OFFSET,  /* the sides divide the dataport differently */
-	CROSSVM_BAD_RING_BYTES,	  /* the sides divide the dataport differently */
+	CROSSVM_BAD_RING_BYTES,   /* the sides divide the dataport differently */
 	CROSSVM_BAD_OWN_POSITION, /* ours in the dataport is impossible */
-	CROSSVM_BAD_OWN_COUNT,	  /* ours in the dataport does not match our position */
-	CROSSVM_BAD_HEAD,	  /* the peer's head is impossible */
-	CROSSVM_BAD_TAIL,	  /* the peer's tail is impossible */
-	CROSSVM_BAD_START,	  /* the peer says that it restarted at an impossible position */
+	CROSSVM_BAD_OWN_COUNT,    /* ours in the dataport does not match our position */
+	CROSSVM_BAD_HEAD,         /* the peer's head is impossible */
+	CROSSVM_BAD_TAIL,         /* the peer's tail is impossible */
+	CROSSVM_BAD_START,        /* the peer says that it restarted at an impossible position */
 	CROSSVM_BAD_RECORD_KIND,  /* a record is neither a message nor a pad */
 	CROSSVM_BAD_RECORD_SIZE,  /* a record reaches beyond what was committed */
-	CROSSVM_BAD_SEQUENCE,	  /* a broadcast record's number is out of order */
-	CROSSVM_UNSTEADY,	  /* the peer keeps taking back what it published */
+	CROSSVM_BAD_SEQUENCE,     /* a broadcast record's number is out of order */
+	CROSSVM_UNSTEADY,         /* the peer keeps taking back what it published */
 	CROSSVM_COMPLAINT_KINDS
 };
 
 struct crossvm_complaint {
 	enum crossvm_complaint_kind kind;
-	uint64_t ours;	 /* what it should be, or the bound */
+	uint64_t ours;   /* what it should be, or the bound */
 	uint64_t theirs; /* what is there */
 };
 
@@ -126,14 +126,15 @@ struct crossvm_message {
 
 /* --- queue ------------------------------------------------------------------------------- */
 
-#define CROSSVM_QUEUE_POLLING 1u /* nobody sleeps; both sides must say so. No fence, no doorbell \
+#define CROSSVM_QUEUE_POLLING \
+	1u /* nobody sleeps; both sides must say so. No fence, no doorbell \
 				  */
 
 struct crossvm_queue_config {
-	unsigned int member;	   /* 0 or 1: the two sides differ in this */
-	unsigned int flags;	   /* CROSSVM_QUEUE_... */
+	unsigned int member;       /* 0 or 1: the two sides differ in this */
+	unsigned int flags;        /* CROSSVM_QUEUE_... */
 	uint64_t first_ring_bytes; /* ring from member 0 to 1, a multiple of 64; 0: half */
-	uint32_t spin_limit;	   /* most polls before a sleep; the queue tunes itself below */
+	uint32_t spin_limit;       /* most polls before a sleep; the queue tunes itself below */
 };
 
 #define CROSSVM_SPIN_LIMIT_DEFAULT 2000u
@@ -149,13 +150,13 @@ struct crossvm_spin {
 struct crossvm_queue_sender {
 	uint8_t *ring;
 	uint64_t ring_bytes;
-	uint64_t room;	      /* bytes that can be reserved without looking at the dataport */
-	uint64_t next;	      /* position after everything reserved */
+	uint64_t room;        /* bytes that can be reserved without looking at the dataport */
+	uint64_t next;        /* position after everything reserved */
 	uint64_t next_offset; /* next % ring_bytes */
-	uint64_t head;	      /* position after everything committed */
+	uint64_t head;        /* position after everything committed */
 	uint64_t head_offset;
-	uint64_t tail;	   /* the peer's, as last seen and checked */
-	uint64_t rung;	   /* head when the peer's sleep was last looked at */
+	uint64_t tail;     /* the peer's, as last seen and checked */
+	uint64_t rung;     /* head when the peer's sleep was last looked at */
 	uint64_t messages; /* reserved; committed are committed_... */
 	uint64_t bytes;
 	uint64_t committed_messages;
@@ -174,10 +175,10 @@ struct crossvm_queue_receiver {
 	const uint8_t *ring;
 	uint64_t ring_bytes;
 	uint64_t available;   /* bytes that can be peeked without looking at the peer's head */
-	uint64_t read;	      /* position after everything peeked */
+	uint64_t read;        /* position after everything peeked */
 	uint64_t read_offset; /* read % ring_bytes */
-	uint64_t tail;	      /* position after everything released */
-	uint64_t rung;	      /* tail when the peer's sleep was last looked at */
+	uint64_t tail;        /* position after everything released */
+	uint64_t rung;        /* tail when the peer's sleep was last looked at */
 	uint64_t messages;    /* peeked */
 	uint64_t bytes;
 	uint64_t peer_incarnation;
@@ -316,7 +317,7 @@ void crossvm_queue_close_receive(struct crossvm_queue *queue);
 /* What happened so far, readable by either side and by a third one that can read the dataport. */
 struct crossvm_half_info {
 	uint64_t messages; /* committed by a sender, released by a receiver */
-	uint64_t bytes;	   /* of payload */
+	uint64_t bytes;    /* of payload */
 	uint64_t doorbells;
 	uint64_t sleeps;
 	uint64_t stalls;
@@ -333,7 +334,7 @@ struct crossvm_queue_info {
 	uint64_t version;
 	uint64_t flags;
 	uint64_t ring_bytes[2]; /* by sending member */
-	uint64_t waiting[2];	/* bytes committed and not released, headers included */
+	uint64_t waiting[2];    /* bytes committed and not released, headers included */
 	struct crossvm_member_info member[2];
 };
 
@@ -418,7 +419,7 @@ struct crossvm_broadcast_reader {
 	uint64_t peeked_sequence;
 	uint64_t incarnation;
 	uint64_t ended_before; /* incarnation of a writer that had closed before we attached */
-	bool started;	       /* sequence is known */
+	bool started;          /* sequence is known */
 	bool from_oldest;
 	struct crossvm_complaint complaint;
 	struct crossvm_spin spin;

@@ -14,7 +14,9 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* More wakes than this without anything to do, and the peer is playing with us. */
-#define EARLY_ROUNDS_MAX 8u
+#ifndef EARLY_ROUNDS_MAX
+#define EARLY_ROUNDS_MAX 4u
+#endif
 
 static inline struct crossvm_abi_member *queue_own(const struct crossvm_queue *queue)
 {
