@@ -84,7 +84,7 @@ struct guest *guest_start(void)
 	struct guest *guest = calloc(1, sizeof(*guest));
 
 	assert_non_null(guest);
-	strcpy(guest->directory, "/tmp/crossvm-test-XXXXXX");
+	snprintf(guest->directory, sizeof(guest->directory), "/tmp/crossvm-test-XXXXXX");
 	assert_non_null(mkdtemp(guest->directory));
 	assert_int_equal(crossvm_host_create(&(struct crossvm_host_options){.log = log_message,
 									    .log_context = guest,

@@ -130,7 +130,7 @@ static size_t multi(unsigned char *payload, uint64_t count, uint32_t bytes_each,
 	memcpy(payload, &count, sizeof(count));
 	for (unsigned int i = 0; i < real; i++) {
 		struct vfio_user_multi_write write = {
-			.access = {.offset = i * 8, .region = 0, .count = bytes_each}};
+			.access = {.offset = (uint64_t)i * 8, .region = 0, .count = bytes_each}};
 
 		memset(write.data, (int)i + 1, sizeof(write.data));
 		memcpy(payload + 8 + i * sizeof(write), &write, sizeof(write));

@@ -140,9 +140,12 @@ void client_send_raw(struct test_server *server, const void *bytes, size_t count
 		     size_t num_fds)
 {
 	uint64_t control[CMSG_SPACE(64 * sizeof(int)) / 8] = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = count};
+	unsigned char copy[2 * WIRE_MESSAGE_BYTES];
+	struct iovec iov = {.iov_base = copy, .iov_len = count};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 
+	assert_true(count <= sizeof(copy));
+	memcpy(copy, bytes, count);
 	if (num_fds) {
 		struct cmsghdr *cmsg = (void *)control;
 

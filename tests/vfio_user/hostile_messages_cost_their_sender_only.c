@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/vfio_user/client.h"
+#include "tests/wire/dice.h"
 
 static void a_header_with_an_impossible_size_ends_it(void **state)
 {
@@ -152,24 +152,26 @@ static void dma_is_accepted_and_its_descriptors_are_closed(void **state)
 static void noise_is_survived(void **state)
 {
 	unsigned char message[600];
+	uint64_t dice = 3;
 
 	(void)state;
-	srand(3);
 	for (int round = 0; round < 2000; round++) {
 		struct test_server *server = round & 1 ? server_start() : server_start_negotiated();
 		const unsigned int before = open_fds();
-		const int count = 1 + rand() % 8;
+		const uint32_t count = 1 + dice_roll(&dice, 8);
 
-		for (int i = 0; i < count && server->result == 0; i++) {
-			const uint32_t bytes = 16 + (uint32_t)rand() % 100;
+		for (uint32_t i = 0; i < count && server->result == 0; i++) {
+			const uint32_t bytes = 16 + dice_roll(&dice, 100);
 			struct vfio_user_header header = {
-				.id = 1, .command = (uint16_t)(rand() % 18), .bytes = bytes};
+				.id = 1, .command = (uint16_t)dice_roll(&dice, 18), .bytes = bytes};
 
 			for (size_t j = 0; j < sizeof(message); j++)
-				message[j] = (unsigned char)(rand() % 3 ? 0 : rand());
+				message[j] = (unsigned char)(dice_roll(&dice, 3)
+								     ? 0
+								     : dice_roll(&dice, 256));
 			memcpy(message, &header, sizeof(header));
-			client_send_raw(server, message, rand() % 20 ? bytes : bytes / 2,
-					&server->memory_fd, rand() % 4 == 0);
+			client_send_raw(server, message, dice_roll(&dice, 20) ? bytes : bytes / 2,
+					&server->memory_fd, dice_roll(&dice, 4) == 0);
 			while (client_receive(server, &(struct test_reply){0}))
 				;
 		}

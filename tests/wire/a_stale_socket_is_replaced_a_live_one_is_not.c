@@ -30,7 +30,7 @@ static int connect_here(void)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, sizeof(path));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address))) {
 		close(fd);
 		return -1;

@@ -125,15 +125,17 @@ static void expect_answer(int client, uint32_t number, uint32_t step, bool with_
 				 .msg_iovlen = 1,
 				 .msg_control = control,
 				 .msg_controllen = sizeof(control)};
+	const struct cmsghdr *cmsg;
 	int fd;
 
 	assert_int_equal(recvmsg(client, &message, MSG_DONTWAIT), sizeof(answer));
 	assert_int_equal(answer[0], number);
 	assert_int_equal(answer[1], step);
-	assert_int_equal(CMSG_FIRSTHDR(&message) != NULL, with_fd);
-	if (!with_fd)
+	cmsg = CMSG_FIRSTHDR(&message);
+	assert_int_equal(cmsg != NULL, with_fd);
+	if (!cmsg)
 		return;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
 	close(fd);
 }
 

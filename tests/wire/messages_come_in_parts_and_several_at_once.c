@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 
 #include <cmocka.h>
 
+#include "tests/wire/dice.h"
 #include "tests/wire/words.h"
 
 /* Messages of all sizes, cut anywhere, come out whole and in order, however the ring wraps. */
@@ -15,16 +15,15 @@ static void any_cut_gives_the_same_messages(void **state)
 	unsigned char out[3 * WIRE_MESSAGE_BYTES];
 	size_t filled = 0;
 	uint32_t next_sent = 0, next_seen = 0;
-	uint64_t last_id = 0;
+	uint64_t last_id = 0, dice = 1;
 
 	(void)state;
-	srand(1);
 	while (next_seen < 20000) {
 		struct wire_message message;
 		size_t cut;
 
 		while (filled < WIRE_MESSAGE_BYTES && next_sent < 20000) {
-			uint32_t size = 8 + (uint32_t)rand() % (rand() % 50 ? 60 : 5112);
+			uint32_t size = 8 + dice_roll(&dice, dice_roll(&dice, 50) ? 60 : 5112);
 
 			memcpy(out + filled, &size, 4);
 			memset(out + filled + 4, (int)next_sent, size - 4);
@@ -32,7 +31,7 @@ static void any_cut_gives_the_same_messages(void **state)
 			next_sent++;
 			filled += size;
 		}
-		cut = 1 + (size_t)rand() % filled;
+		cut = 1 + dice_roll(&dice, (uint32_t)filled);
 		assert_int_equal(words_send(words.client, out, cut, -1), cut);
 		memmove(out, out + cut, filled - cut);
 		filled -= cut;

@@ -31,7 +31,7 @@ static pid_t connect_as(uid_t user, gid_t group, gid_t extra_group)
 
 	if (pid)
 		return pid;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, sizeof(path));
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (setgroups(1, &extra_group) || setgid(group) || setuid(user) ||
 	    connect(fd, (const struct sockaddr *)&address, sizeof(address)))

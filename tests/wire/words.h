@@ -30,9 +30,12 @@ static inline ssize_t words_size(const unsigned char *bytes, size_t available)
 static inline ssize_t words_send(int socket, const void *bytes, size_t count, int fd)
 {
 	alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = count};
+	unsigned char copy[3 * WIRE_MESSAGE_BYTES];
+	struct iovec iov = {.iov_base = copy, .iov_len = count};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 
+	assert(count <= sizeof(copy));
+	memcpy(copy, bytes, count);
 	if (fd >= 0) {
 		struct cmsghdr *cmsg = (void *)control;
 

@@ -65,7 +65,7 @@ int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options
 		free(created);
 		return -ENOMEM;
 	}
-	strcpy(created->name, options->name);
+	memcpy(created->name, options->name, strlen(options->name));
 	created->allowed_user = options->allowed_user ? options->allowed_user : (uid_t)-1;
 	created->allowed_group = options->allowed_group ? options->allowed_group : (gid_t)-1;
 	created->socket_mode = options->socket_mode;
