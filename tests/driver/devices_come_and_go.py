@@ -2,20 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Devices are bound, unbound, removed, found again and unplugged, also under open files."""
 
-import time
-
-from vm import PATIENCE, Device, Guest, check, equal, run
+from vm import Device, Guest, check, equal, run, wait_until
 
 STAYS = Device("stays", 12288)
 GOES = Device("goes", 3 << 20)
 SLOTS = [[STAYS], [GOES]]
 DRIVER = "/sys/bus/pci/drivers/uio_crossvm"
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        check(time.monotonic() < end, what)
 
 
 def works(guest, server, device):
@@ -136,6 +128,21 @@ def plug(guest, server):
     works(guest, server, GOES)
 
 
+def suspend(guest, server):
+    """The host forgets what the driver told it, and an event comes that nobody is woken for."""
+    guest.start(f"t poll {guest.uio('stays')}", "poll")
+    guest.run("(sleep 1; echo mem >/sys/power/state; echo awake) >/dev/console 2>&1 &")
+    is_suspended = lambda: guest.monitor("query-status")["status"] == "suspended"
+    wait_until(is_suspended, "the guest has not gone to sleep")
+    server("silent stays 1")
+    guest.monitor("system_wakeup")
+    guest.read_until(rb"awake\n")  # the console sleeps, too
+    guest.finish("poll")
+    equal(server("control stays"), "2", "control after sleep")
+    works(guest, server, STAYS)
+    works(guest, server, GOES)
+
+
 if __name__ == "__main__":
     run(
         [
@@ -147,6 +154,8 @@ if __name__ == "__main__":
             ("no memory is lost in binding and unbinding", memory_does_not_grow),
             ("unplugging under an open file ends its reads and mappings", unplug),
             ("a device that is plugged in works", plug),
+            ("after the guest has slept all is as before", suspend),
         ],
         SLOTS,
+        cmdline="slub_debug=FZP",  # poison freed memory, and look after it
     )

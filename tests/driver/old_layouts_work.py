@@ -105,6 +105,18 @@ def rebind(guest, server):
     first_interface(guest, server)
 
 
+def reset(guest, server):
+    """By way of the bus, as a device that is alone in its slot can be."""
+    for device in (SINGLE_INTX, FIRST):
+        uio = guest.uio(device.name)
+        guest.start(f"t poll {uio}", "poll")
+        control = server(f"control {device.name}")
+        guest.run(f"echo 1 > /sys/class/uio/{uio[5:]}/device/reset")
+        equal(server(f"control {device.name}"), control, f"control of {device.name}")
+        server(f"events {device.name} 1")
+        guest.finish("poll")
+
+
 if __name__ == "__main__":
     run(
         [
@@ -117,6 +129,7 @@ if __name__ == "__main__":
             ("events from before the driver was there wake", before_bind),
             ("what must not be written cannot be, in any way", read_only),
             ("devices can be rebound", rebind),
+            ("a device works on after a reset", reset),
         ],
         [[SINGLE, SINGLE_BELL], [SINGLE_INTX], [SINGLE_READ_ONLY], [FIRST], [FIRST_BELL]],
     )

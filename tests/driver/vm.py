@@ -42,6 +42,13 @@ def equal(found, wanted, what):
     check(found == wanted, f"{what}: {found!r}, not {wanted!r}")
 
 
+def wait_until(condition, what):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        check(time.monotonic() < end, what)
+        time.sleep(0.02)
+
+
 def die_with_parent():
     """Let the kernel end a child when this process ends, whatever ends it."""
     import ctypes
@@ -274,13 +281,14 @@ class Guest:
         """The PCI address of the events function behind a /dev/uioN."""
         return self.run(f"basename $(readlink /sys/class/uio/{device[5:]}/device)")
 
-    def monitor(self, command, arguments):
+    def monitor(self, command, arguments=None):
+        """Ask QEMU, return its answer."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(PATIENCE)
         connection.connect(self.control)
         with connection, connection.makefile("rw") as stream:
             stream.readline()
-            ask = {"execute": command, "arguments": arguments}
+            ask = {"execute": command, "arguments": arguments or {}}
             for request in ({"execute": "qmp_capabilities"}, ask):
                 stream.write(json.dumps(request))
                 stream.flush()
@@ -288,6 +296,7 @@ class Guest:
                 while "event" in answer:
                     answer = json.loads(stream.readline())
                 check("return" in answer, f"QEMU: {command}: {answer}")
+        return answer["return"]
 
     def close(self):
         self.process.kill()
