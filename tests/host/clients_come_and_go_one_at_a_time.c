@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -116,6 +117,34 @@ static void reset_is_for_one_function(void **state)
 	guest_end(guest);
 }
 
+/* No descriptor left for a client: it waits, nobody else is disturbed, and nothing spins. */
+static void one_that_cannot_be_accepted_waits(void **state)
+{
+	struct guest *guest = guest_start();
+	struct test_server good = guest_attach(guest, "reader.events");
+	struct test_server waiting = guest_connect(guest, "writer.events");
+	const struct vfio_user_version version = {0};
+	struct rlimit limit, less;
+	const int next = dup(0);
+
+	(void)state;
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	less = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+	assert_int_equal(crossvm_host_dispatch(guest->host, 0), 1);
+	assert_int_equal(crossvm_host_dispatch(guest->host, 0), 0);
+	assert_non_null(strstr(guest->log, "cannot accept a client"));
+	/* Others go on; each of their messages makes for one more try. */
+	assert_int_equal(guest_read32(&good, CONFIG, 0), 0xa1111af4);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(guest_read32(&good, CONFIG, 0), 0xa1111af4);
+	client_expect(&waiting, VFIO_USER_VERSION, &version, sizeof(version), 0);
+	guest_detach(&waiting);
+	guest_detach(&good);
+	guest_end(guest);
+}
+
 static void everything_is_given_back(void **state)
 {
 	const unsigned int before = open_fds();
@@ -142,6 +171,7 @@ int main(void)
 		cmocka_unit_test(one_that_breaks_the_rules_costs_the_others_nothing),
 		cmocka_unit_test(what_a_client_provokes_is_not_logged_without_end),
 		cmocka_unit_test(reset_is_for_one_function),
+		cmocka_unit_test(one_that_cannot_be_accepted_waits),
 		cmocka_unit_test(everything_is_given_back),
 	};
 

@@ -108,11 +108,12 @@ static const struct vfio_user_ops ops = {
 
 /* Clients. */
 
-/* Listeners pause while there is no descriptor left; the end of a client frees some. */
-static void pause_accepting(struct crossvm_host *host, bool paused)
+void function_pause_accepting(struct crossvm_host *host, bool paused)
 {
 	if (atomic_load(&host->arena->accept_paused) == paused)
 		return;
+	/* While any is paused it must say so, also if this process dies in between. */
+	atomic_store(&host->arena->accept_paused, true);
 	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
 		for (struct host_connection *c = vm->connections; c; c = c->next)
 			for (unsigned int i = 0; i < c->num_functions; i++)
@@ -127,7 +128,6 @@ static void part_from_client(struct host_function *function)
 
 	watch_remove(host, &function->state->client);
 	vfio_user_close(&function->state->session, &function->device);
-	pause_accepting(host, false);
 }
 
 /* After something was served: error is what it came to. */
@@ -206,9 +206,9 @@ static void listener_ready(void *context, uint32_t events)
 	if (fd >= 0) {
 		function_adopt(function, fd);
 	} else if (fd != -EAGAIN) {
-		warn(function, "cannot accept a client: %s; waiting for another to end",
+		warn(function, "cannot accept a client: %s; waiting until something else ends",
 		     strerror(-fd));
-		pause_accepting(host_of(function), true);
+		function_pause_accepting(host_of(function), true);
 	}
 }
 

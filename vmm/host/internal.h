@@ -159,6 +159,11 @@ void function_resume(struct host_function *function);
 void function_give_up(struct host_function *function);
 /* Take over a socket that was accepted from the function's listener; or close it. */
 void function_adopt(struct host_function *function, int fd);
+/*
+ * Listeners pause while there is no descriptor left for a client, and go on when anything else has
+ * happened: so a client that waits does not keep the process busy.
+ */
+void function_pause_accepting(struct crossvm_host *host, bool paused);
 bool function_knows(const struct host_function *function, int fd);
 
 /* platform.c */

@@ -93,6 +93,7 @@ void watch_resume(struct crossvm_host *host)
 int crossvm_host_dispatch(struct crossvm_host *host, int timeout_ms)
 {
 	struct epoll_event events[BATCH];
+	const bool accept_paused = atomic_load(&host->arena->accept_paused);
 	const int count = epoll_wait(host->epoll, events, BATCH, timeout_ms);
 
 	if (count < 0)
@@ -103,6 +104,9 @@ int crossvm_host_dispatch(struct crossvm_host *host, int timeout_ms)
 		if (watch->fd >= 0)
 			watch->function(watch->context, events[i].events);
 	}
+	/* What was served may have freed descriptors, so that clients can be accepted again. */
+	if (accept_paused && count)
+		function_pause_accepting(host, false);
 	return count;
 }
 
