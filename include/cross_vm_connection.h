@@ -26,6 +26,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 typedef void (*emit_fn)(void);
 typedef void (*event_callback_fn)(void *arg);
@@ -161,6 +162,7 @@ void crossvm_consume_total(vm_t *vm, seL4_Word event_id, uint64_t total, bool in
 int crossvm_peer_set(vm_t *vm, seL4_Word event_id, uint32_t member_id, const char *name,
 		     struct crossvm_peer_status status);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

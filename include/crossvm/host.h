@@ -36,6 +36,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct crossvm_host;
 
@@ -211,6 +212,7 @@ int crossvm_dataport_create(const char *name, size_t bytes, int *fd);
 int crossvm_frames_from_memfd(int fd, size_t offset, size_t frame_bytes, int num_frames,
 			      seL4_CPtr *frames);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
