@@ -101,8 +101,12 @@ static int start(struct lab_keeper *keeper)
 {
 	/* Whoever is root for the lab is so for its QEMUs; else there is nothing to say. */
 	const char *user = geteuid() == 0 ? "--user=root" : "--";
-	const char *argv[] = {keeper->paths->crossvmd, "--socket-dir=" LAB_SOCKETS, user,
-			      keeper->system->path, NULL};
+	const char *argv[] = {keeper->paths->crossvmd,
+			      "--socket-dir",
+			      LAB_SOCKETS,
+			      user,
+			      keeper->system->path,
+			      NULL};
 	char log[PATH_MAX];
 	struct sockaddr_un address;
 	struct lab_spawn spawn = {

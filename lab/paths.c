@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "lab/report.h"
+#include "lab/spawn.h"
 
 /* From the build description: where things are installed. */
 #ifndef CROSSVM_LIBEXECDIR
@@ -127,7 +127,7 @@ static void run_script(const char *program, const char *script, const char *cons
 	for (int i = 0; i < 6 && arguments[i]; i++)
 		argv[i + 1] = arguments[i];
 	dup2(out, STDOUT_FILENO);
-	execv(program, (char *const *)(uintptr_t)argv);
+	execv(program, lab_exec_args(argv));
 	lab_error("cannot run %s: %s", program, strerror(errno));
 	_exit(127);
 }

@@ -192,8 +192,11 @@ static int add_folder(struct lab_cpio *cpio, enum crossvm_arch arch, const char 
 	char from[PATH_MAX], to[PATH_MAX];
 	const struct dirent *entry;
 	DIR *dir = opendir(source);
-	int error = dir ? lab_cpio_dir(cpio, destination, 0755) : -errno;
+	int error;
 
+	if (!dir)
+		return -errno;
+	error = lab_cpio_dir(cpio, destination, 0755);
 	while (!error && (entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
@@ -203,8 +206,7 @@ static int add_folder(struct lab_cpio *cpio, enum crossvm_arch arch, const char 
 		else
 			error = add_entry(cpio, arch, to, from);
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return error;
 }
 

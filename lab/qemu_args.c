@@ -156,30 +156,30 @@ static void add_more(struct args *args, const struct lab_qemu *qemu)
 		add(args, "%s", *more);
 }
 
-int lab_qemu_args(const struct lab_qemu *qemu, char ***result)
+int lab_qemu_args(const struct lab_qemu *qemu, char ***args)
 {
-	struct args args = {0};
+	struct args built = {0};
 	int error;
 
-	add(&args, "%s", qemu->program);
-	add(&args, "-name");
-	add(&args, "%s/%s", qemu->lab, qemu->system->vms[qemu->vm].name);
-	add(&args, "-nodefaults");
-	add(&args, "-no-user-config");
-	add(&args, "-display");
-	add(&args, "none");
-	add_machine(&args, qemu);
-	add_boot(&args, qemu);
-	add_channels(&args, qemu);
-	error = add_connections(&args, qemu);
-	add_more(&args, qemu);
-	if (args.failed)
+	add(&built, "%s", qemu->program);
+	add(&built, "-name");
+	add(&built, "%s/%s", qemu->lab, qemu->system->vms[qemu->vm].name);
+	add(&built, "-nodefaults");
+	add(&built, "-no-user-config");
+	add(&built, "-display");
+	add(&built, "none");
+	add_machine(&built, qemu);
+	add_boot(&built, qemu);
+	add_channels(&built, qemu);
+	error = add_connections(&built, qemu);
+	add_more(&built, qemu);
+	if (built.failed)
 		error = -ENOMEM;
 	if (error) {
-		lab_qemu_args_free(args.list);
+		lab_qemu_args_free(built.list);
 		return error;
 	}
-	*result = args.list;
+	*args = built.list;
 	return 0;
 }
 

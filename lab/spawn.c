@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +43,7 @@ static void run(const struct lab_spawn *spawn, pid_t parent)
 		setenv("NOTIFY_SOCKET", spawn->notify, 1);
 	else
 		unsetenv("NOTIFY_SOCKET");
-	execv(spawn->argv[0], (char *const *)(uintptr_t)spawn->argv);
+	execv(spawn->argv[0], lab_exec_args(spawn->argv));
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", spawn->argv[0], strerror(errno));
 	_exit(127);
 }

@@ -18,6 +18,17 @@ struct lab_spawn {
 	size_t num_fds;
 };
 
+/* As execv() wants its arguments, which it does not change. */
+static inline char *const *lab_exec_args(const char *const *argv)
+{
+	union {
+		const char *const *ours;
+		char *const *theirs;
+	} args = {.ours = argv};
+
+	return args.theirs;
+}
+
 struct lab_process {
 	pid_t pid; /* 0: none */
 	int pidfd;
