@@ -306,10 +306,9 @@ size_t component_receive(int fd, void *answer, size_t room, int *fds, size_t *nu
 	return (size_t)bytes;
 }
 
-struct component component_open(const struct daemon *daemon, const char *connection,
-				const char *name, uint32_t access)
+struct component component_opened(int socket_fd, uint32_t access)
 {
-	struct component component = {.socket = component_connect(daemon), .dataport_fd = -1};
+	struct component component = {.socket = socket_fd, .dataport_fd = -1};
 	union {
 		struct crossvm_component_entry entry;
 		struct crossvm_component_failure failure;
@@ -317,10 +316,9 @@ struct component component_open(const struct daemon *daemon, const char *connect
 	size_t num_fds;
 	int fds[8];
 
-	component_request(component.socket, CROSSVM_COMPONENT_OPEN, connection, name, access);
-	component_receive(component.socket, &answer, sizeof(answer), fds, &num_fds);
+	component_receive(socket_fd, &answer, sizeof(answer), fds, &num_fds);
 	if (answer.entry.header.type != CROSSVM_COMPONENT_OPENED)
-		fail_msg("'%s' as '%s': %s", connection, name, answer.failure.message);
+		fail_msg("not opened: %s", answer.failure.message);
 	assert_int_equal(num_fds, access != 0 && answer.entry.dataport_bytes > 0 ? 3 : 2);
 	component.entry = answer.entry;
 	component.page_fd = fds[0];
@@ -331,6 +329,15 @@ struct component component_open(const struct daemon *daemon, const char *connect
 	assert_true(component.page != MAP_FAILED);
 	assert_int_equal(component.page->magic, CROSSVM_ABI_MAGIC);
 	return component;
+}
+
+struct component component_open(const struct daemon *daemon, const char *connection,
+				const char *name, uint32_t access)
+{
+	int socket_fd = component_connect(daemon);
+
+	component_request(socket_fd, CROSSVM_COMPONENT_OPEN, connection, name, access);
+	return component_opened(socket_fd, access);
 }
 
 struct crossvm_component_failure component_failed(int fd, int error)

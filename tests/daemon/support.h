@@ -83,6 +83,8 @@ size_t component_receive(int fd, void *answer, size_t room, int *fds, size_t *nu
 /* Open; the daemon must agree. */
 struct component component_open(const struct daemon *daemon, const char *connection,
 				const char *component, uint32_t access);
+/* The same, for what has been requested on this socket already. */
+struct component component_opened(int socket, uint32_t access);
 /* Open; the daemon must refuse with this error, and close. */
 struct crossvm_component_failure component_open_refused(const struct daemon *daemon,
 							const char *connection,
