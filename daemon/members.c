@@ -213,13 +213,14 @@ static uint64_t available_memory(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
 	uint64_t kib = UINT64_MAX >> 10;
+	static const char key[] = "MemAvailable:";
 	char line[128];
 
 	if (file == NULL)
 		return UINT64_MAX;
 	while (fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1)
-			break;
+		if (strncmp(line, key, strlen(key)) == 0)
+			kib = strtoull(line + strlen(key), NULL, 10);
 	fclose(file);
 	return kib << 10;
 }

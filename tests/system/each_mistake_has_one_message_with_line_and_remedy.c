@@ -270,7 +270,7 @@ static void too_many_of_anything(void **state)
 	out = open_memstream(&text, &bytes);
 	fputs("components:\n", out);
 	for (int i = 0; i < 300; i++)
-		fprintf(out, "- nam: c%d\n", i);
+		fprintf(out, "- title: c%d\n", i);
 	fclose(out);
 	assert_int_equal(crossvm_system_parse("x", text, bytes, &system, &message), -EINVAL);
 	assert_true(strlen(message) < 4096);
