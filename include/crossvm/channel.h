@@ -143,6 +143,7 @@ struct crossvm_queue_config {
 struct crossvm_spin {
 	uint32_t limit;
 	uint32_t budget;
+	uint32_t typical;
 	uint32_t misses;
 };
 

@@ -58,7 +58,8 @@ static int receiver_refresh(struct crossvm_queue *queue)
 
 		if (rc)
 			return rc;
-		if (r->peer_incarnation && start - r->read > r->ring_bytes - held)
+		if (r->peer_incarnation &&
+		    (start - r->read > r->ring_bytes - held || start % CROSSVM_RECORD_ALIGN))
 			return complain(&r->complaint, CROSSVM_BAD_START, r->read, start);
 		if (!r->peer_incarnation || start == r->read) {
 			bool restarted = r->peer_incarnation;

@@ -2,42 +2,51 @@
 #include "lib/channel/wait.h"
 #include "lib/channel/atomic.h"
 
-/* After so many waits in a row that spinning did not shorten, try a long spin again. */
+/* After so many waits in a row that spinning did not shorten, go to sleep at once. */
+#define SPIN_GIVE_UP 8u
+/* Then try a long spin again: after 16, 32, 64 such waits, and every 64 from there on. */
 #define SPIN_PROBE_EVERY 64u
 /* The first polls come without a pause, which may cost as much as the message needs to come. */
 #define SPIN_EAGER 32u
 
+/*
+ * While spinning helps, the budget is four times the polls that were enough lately, and an eighth
+ * of the limit at least: less than a sleep and a wakeup cost. A channel with little to do costs no
+ * processor time but a long spin now and then, which finds out whether that has changed.
+ */
+static uint32_t spin_budget(const struct crossvm_spin *spin)
+{
+	uint32_t budget = spin->typical < spin->limit / 4 ? spin->typical * 4 : spin->limit;
+	uint32_t misses = spin->misses;
+
+	if (misses < SPIN_GIVE_UP)
+		return budget > spin->limit / 8 ? budget : spin->limit / 8;
+	if (misses % SPIN_PROBE_EVERY == 0 || misses == SPIN_PROBE_EVERY / 2 ||
+	    misses == SPIN_PROBE_EVERY / 4)
+		return spin->limit;
+	return 0;
+}
+
 void channel_spin_init(struct crossvm_spin *spin, uint32_t limit)
 {
 	spin->limit = limit;
-	spin->budget = limit;
+	spin->typical = limit / 4;
 	spin->misses = 0;
+	spin->budget = spin_budget(spin);
 }
 
-/*
- * The budget follows twice the polls that were enough lately. Spins in vain shrink it quickly, so
- * that a channel with little to do costs no processor time; now and then one long spin finds out
- * whether that has changed.
- */
 static void spin_learn(struct crossvm_spin *spin, uint32_t polls, bool hit)
 {
-	uint32_t want;
-
 	if (!hit) {
 		spin->misses++;
-		spin->budget -= (spin->budget + 3) / 4;
-		if (spin->misses % SPIN_PROBE_EVERY == 0)
-			spin->budget = spin->limit;
-		return;
+	} else {
+		if (spin->misses >= SPIN_GIVE_UP || polls > spin->typical)
+			spin->typical = polls;
+		else
+			spin->typical -= (spin->typical - polls) / 8;
+		spin->misses = 0;
 	}
-	spin->misses = 0;
-	want = polls < spin->limit / 2 ? polls * 2 : spin->limit;
-	if (want < SPIN_EAGER)
-		want = SPIN_EAGER < spin->limit ? SPIN_EAGER : spin->limit;
-	if (want > spin->budget)
-		spin->budget = want;
-	else
-		spin->budget -= (spin->budget - want) / 8;
+	spin->budget = spin_budget(spin);
 }
 
 bool channel_spin_until(struct crossvm_spin *spin, const struct wait_for *what)

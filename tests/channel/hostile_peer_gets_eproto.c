@@ -174,8 +174,8 @@ static void with_an_impossible_restart(void **state)
 	uint64_t data = 0;
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		const uint64_t lies[] = {0, 8, UINT64_MAX};
+	for (int i = 0; i < 4; i++) {
+		const uint64_t lies[] = {0, 8, UINT64_MAX, 36};
 
 		pair_init(&pair, 4096);
 		for (int n = 0; n < 2; n++)

@@ -19,13 +19,13 @@ static void in_vain_it_stops(void **state)
 	(void)state;
 	channel_spin_init(&spin, 1000);
 	assert_int_equal(spin.budget, 1000);
-	for (; i < 40; i++)
+	for (; i < 8; i++)
 		assert_false(channel_spin_until(&spin, &in_vain));
-	assert_int_equal(spin.budget, 0);
 	/* But it tries again now and then. */
-	for (; i < 64; i++)
+	for (; i < 1000; i++) {
+		assert_int_equal(spin.budget, i == 16 || i == 32 || i % 64 == 0 ? 1000 : 0);
 		assert_false(channel_spin_until(&spin, &in_vain));
-	assert_int_equal(spin.budget, 1000);
+	}
 }
 
 static void answered_at_once_it_becomes_short(void **state)
@@ -37,8 +37,25 @@ static void answered_at_once_it_becomes_short(void **state)
 	channel_spin_init(&spin, 100000);
 	for (unsigned int i = 0; i < 200; i++)
 		assert_true(channel_spin_until(&spin, &at_once));
-	assert_true(spin.budget < 200);
-	assert_true(spin.budget >= 32);
+	assert_int_equal(spin.budget, 100000 / 8);
+}
+
+/* After a pause in the talk it finds back. */
+static void answered_again_it_begins_again(void **state)
+{
+	struct crossvm_spin spin;
+	struct wait_for at_once = what(&always), in_vain = what(&never);
+
+	(void)state;
+	channel_spin_init(&spin, 1000);
+	for (unsigned int i = 0; i < 64; i++)
+		assert_false(channel_spin_until(&spin, &in_vain));
+	assert_true(channel_spin_until(&spin, &at_once));
+	for (unsigned int i = 0; i < 7; i++) {
+		assert_int_equal(spin.budget, 125);
+		assert_false(channel_spin_until(&spin, &in_vain));
+	}
+	assert_int_equal(spin.budget, 125);
 }
 
 static void told_not_to_it_does_not(void **state)
@@ -73,6 +90,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_vain_it_stops),
 		cmocka_unit_test(answered_at_once_it_becomes_short),
+		cmocka_unit_test(answered_again_it_begins_again),
 		cmocka_unit_test(told_not_to_it_does_not),
 		cmocka_unit_test(never_longer_than_its_limit),
 	};
