@@ -24,23 +24,28 @@ static struct sel4_line *find_line(struct sel4_vm *record, int irq)
 	return line;
 }
 
+/* Whether a connection of the line has something for the guest. */
+static bool is_asserted(const struct sel4_line *line)
+{
+	for (struct sel4_connection *c = line->connections; c; c = c->next_on_line)
+		if (crossvm_device_intx_level(&c->connection->device))
+			return true;
+	return false;
+}
+
 static void update(struct sel4_vm *record, struct sel4_line *line)
 {
 	vm_t *vm = record->vm;
 
 	line->replay = false;
-	for (struct sel4_connection *c = line->connections; c; c = c->next_on_line) {
-		if (!crossvm_device_intx_level(&c->connection->device))
-			continue;
-		/* An error says that the guest has disabled it: enabling comes here again. */
+	/* An error says that the guest has disabled it: enabling comes here again. */
+	if (is_asserted(line))
 		(void)vm_inject_irq(vm->vcpus[BOOT_VCPU], line->irq);
-		return;
-	}
 }
 
 /*
  * EOI, or the guest enables the interrupt. libsel4vm keeps handlers by number only and on x86 for
- * all VMs together, so the line is found by VM and number, not by the cookie.
+ * all VMs together, so the cookie may be the record of another VM.
  *
  * On Arm an EOI comes in the middle of libsel4vm's work on the list registers: the one just freed
  * is promised to the head of the overflow queue, and an injection here would take it, which ends in
@@ -48,18 +53,20 @@ static void update(struct sel4_vm *record, struct sel4_line *line)
  */
 static void acknowledged(vm_vcpu_t *vcpu, int irq, void *cookie)
 {
-	struct sel4_vm *record = sel4_vm_find(vcpu->vm);
-	struct sel4_line *line = record ? find_line(record, irq) : NULL;
+	struct sel4_vm *record = cookie;
+	struct sel4_line *line;
 
-	(void)cookie;
+	if (record->vm != vcpu->vm)
+		record = sel4_vm_find(vcpu->vm);
+	line = record ? find_line(record, irq) : NULL;
 	if (!line)
 		return;
 	if (!record->in_maintenance) {
 		update(record, line);
-		return;
+	} else if (is_asserted(line)) {
+		line->replay = true;
+		record->replay = true;
 	}
-	line->replay = true;
-	record->replay = true;
 }
 
 void sel4_lines_replay(struct sel4_vm *record)
@@ -88,7 +95,7 @@ static struct sel4_line *make_line(struct sel4_connection *c)
 		return NULL;
 	}
 	line->irq = connection->irq;
-	if (vm_register_irq(connection->vm->vcpus[BOOT_VCPU], line->irq, acknowledged, NULL)) {
+	if (vm_register_irq(connection->vm->vcpus[BOOT_VCPU], line->irq, acknowledged, c->vm)) {
 		crossvm_vmm_error(connection, "libsel4vm refuses interrupt %d", line->irq);
 		free(line);
 		return NULL;
