@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a process relies on, with the layout of today and MSI."""
 
-from vm import Device, check, equal, run
+import re
+
+from vm import Device, check, equal, run, wait_until
 
 PAGE = Device("page", 4096)
 ODD = Device("odd.size-1", 12288)
@@ -121,6 +123,25 @@ def read_only(guest, server):
     equal(int(server("emits read-only")), before + 1, "emits of a read-only member")
 
 
+def cached(guest, server):
+    """As the page table has it. Firmware calls the window for PCI uncached, and Linux believes."""
+    uio = guest.uio("big")
+    base = int(guest.attribute(uio, "maps/map1/addr"), 16)
+    guest.start(f"taskset 1 t spin {uio} 1 {BIG.bytes}", "spin")  # on the CPU that QEMU shows
+    flags = []
+
+    def are_all_there():
+        table = guest.monitor("human-monitor-command", {"command-line": "info tlb"})
+        pages = re.findall(r"[0-9a-f]+: ([0-9a-f]+) (\S*U\S*)", table)
+        flags[:] = [flag for page, flag in pages if base <= int(page, 16) < base + BIG.bytes]
+        return len(flags) == BIG.bytes // 4096
+
+    wait_until(are_all_there, "the mapping is not in the page table")
+    guest.end("spin")
+    # QEMU's letters: C for PCD, T for PWT.
+    check(not any("C" in flag or "T" in flag for flag in flags), f"page table has {set(flags)}")
+
+
 def by_name(guest, server):
     """With Debian's udev and the rule that we ship."""
     guest.run("systemd-udevd --daemon")
@@ -143,6 +164,7 @@ if __name__ == "__main__":
             ("names and maps are those of the connection, sizes are exact", names_and_maps),
             ("sysfs tells access, id, interrupt and layout", attributes),
             ("guest and host see the same dataport, all of it and no more", dataports),
+            ("a dataport is cached memory, wherever firmware puts it", cached),
             ("programs of the first interface work", first_interface),
             ("poll and read agree about what is new", poll_and_read),
             ("of 3000 events none is lost", nothing_lost),

@@ -20,6 +20,7 @@
  *	watch DEVICE MAP                as poll, with the status page mapped
  *	outlive DEVICE BYTES            have the device taken away, everything mapped
  *	hold DEVICE                     open, until killed
+ *	spin DEVICE MAP BYTES           touch all of a map again and again, until killed
  *	as UID GID COMMAND...           run a command with another user and group
  */
 #include <errno.h>
@@ -386,6 +387,19 @@ static int do_hold(char **arguments)
 	return pause();
 }
 
+static int do_spin(char **arguments)
+{
+	size_t bytes = number(arguments[2]);
+	int fd = open_device(arguments[0], O_RDONLY);
+	const volatile unsigned char *memory =
+		map(fd, number(arguments[1]), bytes, PROT_READ, MAP_SHARED);
+
+	say("opened");
+	for (size_t at = 0; at < bytes; at = (at + CROSSVM_PAGE_BYTES) % bytes)
+		(void)memory[at];
+	return 1;
+}
+
 static int do_as(char **arguments)
 {
 	if (setgroups(0, NULL) || setgid((gid_t)number(arguments[1])) ||
@@ -415,6 +429,7 @@ static const struct {
 	{"watch", 2, do_watch},
 	{"outlive", 2, do_outlive},
 	{"hold", 1, do_hold},
+	{"spin", 3, do_spin},
 	{"as", 3, do_as},
 };
 
