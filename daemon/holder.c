@@ -45,19 +45,6 @@ void holder_prepare(void)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 }
 
-static int start(struct holder *holder)
-{
-	holder->worker = worker_start(holder->server, holder->sandbox, holder->crashed);
-	if (holder->worker < 0) {
-		log_write(holder->server->log, CROSSVM_LOG_ERROR, "cannot start a worker: %s",
-			  strerror(-holder->worker));
-		return holder->worker;
-	}
-	if (holder->stopping)
-		kill(holder->worker, SIGTERM);
-	return 0;
-}
-
 /* Wait for a signal, for at most delay_ms (0: without limit), and take note of it. */
 static void wait_for_signal(struct holder *holder, unsigned int delay_ms)
 {
@@ -71,6 +58,29 @@ static void wait_for_signal(struct holder *holder, unsigned int delay_ms)
 	holder->stopping = true;
 	if (holder->worker > 0)
 		kill(holder->worker, SIGTERM);
+}
+
+static int start(struct holder *holder)
+{
+	holder->worker = worker_start(holder->server, holder->sandbox, holder->crashed);
+	if (holder->worker < 0) {
+		int error = holder->worker;
+
+		holder->worker = 0;
+		log_write(holder->server->log, CROSSVM_LOG_ERROR, "cannot start a worker: %s",
+			  strerror(-error));
+		return error;
+	}
+	if (holder->stopping)
+		kill(holder->worker, SIGTERM);
+	return 0;
+}
+
+/* After a death: the VMs are waiting, so there is nothing to do but to try until it works. */
+static void start_another(struct holder *holder)
+{
+	while (start(holder) != 0 && !holder->stopping)
+		wait_for_signal(holder, MAX_DELAY_MS);
 }
 
 /* @return whether the worker has ended, and how. */
@@ -118,7 +128,7 @@ int holder_run(struct server *server, struct sandbox *sandbox)
 	struct holder holder = {.server = server, .sandbox = sandbox};
 	int error = start(&holder);
 
-	while (!error) {
+	while (!error && holder.worker > 0) {
 		int status;
 
 		if (!has_ended(&holder, &status)) {
@@ -127,12 +137,14 @@ int holder_run(struct server *server, struct sandbox *sandbox)
 		}
 		if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STOPPED)
 			break;
-		if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_UNABLE)
-			return -EIO;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_UNABLE) {
+			error = -EIO;
+			break;
+		}
 		note_death(&holder, status);
 		if (holder.in_a_row >= FAST_DEATHS)
 			calm_down(&holder);
-		error = start(&holder);
+		start_another(&holder);
 	}
 	notify_send("STOPPING=1\nSTATUS=Taking leave of VMs and components");
 	return error;

@@ -2,6 +2,7 @@
 #include "daemon/log.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,17 @@ void log_init(struct log *log, bool verbose)
 	log->journal = is_journal();
 }
 
+/*
+ * Nobody may be held up by whoever should read this, and does not: then it is lost. (A pipe that poll
+ * calls writable has room for PIPE_BUF bytes, more than a line has.)
+ */
+static bool is_read(void)
+{
+	struct pollfd stream = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&stream, 1, 0) > 0;
+}
+
 void log_message(void *context, enum crossvm_log_level level, const char *message)
 {
 	static const char *const prefixes[] = {"<3>", "<4>", "<6>", "<7>"};
@@ -50,7 +62,7 @@ void log_message(void *context, enum crossvm_log_level level, const char *messag
 		line[bytes - 1] = '\n';
 	}
 	/* One write, so that lines of holder and worker do not mix. Nobody to tell if it fails. */
-	if (write(STDERR_FILENO, line, (size_t)bytes) != bytes)
+	if (is_read() && write(STDERR_FILENO, line, (size_t)bytes) != bytes)
 		return;
 }
 

@@ -13,6 +13,7 @@
 #include "daemon/rights.h"
 #include "daemon/sandbox.h"
 #include "daemon/server.h"
+#include "daemon/watchdog.h"
 #include "system/system.h"
 
 enum exit_status {
@@ -136,6 +137,9 @@ static int serve(const struct arguments *arguments, const struct crossvm_system 
 	if (!error) {
 		say_ready(system, arguments->socket_dir, log);
 		error = holder_run(&server, sandbox);
+		/* Taking leave of a VM can make another one's interrupt wait. */
+		if (watchdog_create() == 0)
+			watchdog_start();
 	}
 	server_destroy(&server);
 	sandbox_destroy(sandbox);

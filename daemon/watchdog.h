@@ -10,7 +10,7 @@
 /* Install the signal's handler. @return 0 or -errno. */
 int watchdog_create(void);
 
-/* The worker begins to work, or is about to sleep. */
+/* This process begins to work, or is about to sleep. */
 void watchdog_start(void);
 void watchdog_stop(void);
 

@@ -19,7 +19,7 @@
 static enum worker_end serve(struct server *server)
 {
 	struct pollfd ready = {.fd = crossvm_host_fd(server->host), .events = POLLIN};
-	bool busy = false;
+	bool busy = true; /* the caller has started the watchdog */
 
 	while (!server->stopping) {
 		int served;
@@ -82,12 +82,15 @@ static enum worker_end run(struct server *server, struct sandbox *sandbox, pid_t
 			  strerror(-error));
 		return WORKER_UNABLE;
 	}
+	watchdog_start();
 	if (server_recover(server, crashed) != 0)
 		return WORKER_UNABLE;
 	end = serve(server);
 	/* The holder takes leave of everybody; but if it has been killed, there is only us. */
-	if (getppid() != holder)
-		server_destroy(server);
+	if (getppid() == holder)
+		return end;
+	watchdog_start();
+	server_destroy(server);
 	return end;
 }
 

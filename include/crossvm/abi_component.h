@@ -13,7 +13,10 @@
  * the eventfd only wakes.
  * EMIT after it emits; it has no answer. LIST is answered with one ENTRY a connection and an ENTRY
  * with an empty name as the end.
- * The daemon answers anything else with FAILED where it can, and closes the socket.
+ * The daemon answers anything else with FAILED where it can, and closes the socket. A process that may
+ * be no component at all, or finds everything taken, is told so by FAILED as soon as it has connected.
+ * While all of the daemon's 256 places are taken, a socket that has opened nothing gives way to a new
+ * one. A process that neither reads its eventfd nor leaves it non-blocking may be disconnected.
  */
 #ifndef CROSSVM_ABI_COMPONENT_H
 #define CROSSVM_ABI_COMPONENT_H

@@ -112,7 +112,8 @@ static void start(struct daemon *daemon, const char *system, va_list more)
 	if (daemon->pid > 0)
 		return;
 	setenv("NOTIFY_SOCKET", notify, 1);
-	dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0666), STDERR_FILENO);
+	dup2(daemon->log > 0 ? daemon->log : open(log, O_WRONLY | O_CREAT | O_APPEND, 0666),
+	     STDERR_FILENO);
 	execv(arguments[0], (char *const *)arguments);
 	_exit(127);
 }

@@ -28,6 +28,7 @@ struct daemon {
 	char sockets[80]; /* the socket directory, in dir */
 	pid_t pid;        /* of the holder; 0: not running */
 	int notify;       /* where it says READY */
+	int log;          /* its standard error; 0: the log file */
 };
 
 /* What tests_main() was given. */
