@@ -296,23 +296,43 @@ static void plan_function(struct function *function, const char *dir)
 		die(path);
 }
 
+/* Cut text into fields; there must be at least so many. */
+static void split(char *text, const char *separators, char **fields, int least, int most)
+{
+	int count = 0;
+	char *field;
+
+	while (count < most && (field = strsep(&text, separators)))
+		fields[count++] = field;
+	if (count < least || text) {
+		errno = EINVAL;
+		die("arguments");
+	}
+}
+
+static unsigned long long number(const char *text)
+{
+	return strtoull(text, NULL, 0);
+}
+
 static void plan_device(struct device *device, const char *dir, char *text)
 {
 	struct crossvm_device_options *options = &device->options;
-	char layout[16], access[8], irq[8];
-	unsigned int id;
-	unsigned long long bytes;
-	const char *wrong;
+	char *fields[6];
+	const char *layout, *access, *irq, *wrong;
+	uint64_t bytes;
 
-	if (sscanf(text, "%47[^:]:%u:%15[^:]:%llu:%7[^:]:%7s", options->name, &id, layout, &bytes,
-		   access, irq) != 6) {
-		errno = EINVAL;
-		die(text);
-	}
+	split(text, ":", fields, 6, 6);
+	snprintf(options->name, sizeof(options->name), "%s", fields[0]);
+	options->connection_id = (uint32_t)number(fields[1]);
+	layout = fields[2];
+	bytes = number(fields[3]);
+	access = fields[4];
+	irq = fields[5];
+
 	device->revision_1 = strcmp(layout, "revision1") == 0;
 	options->layout =
 		strcmp(layout, "split") == 0 ? CROSSVM_LAYOUT_SPLIT : CROSSVM_LAYOUT_SINGLE;
-	options->connection_id = id;
 	options->member_count = 2;
 	options->dataport_bytes = bytes;
 	if (bytes)
@@ -368,16 +388,19 @@ static void change_peer(struct device *device, uint32_t member, uint32_t state)
 		interrupt(device);
 }
 
-static void obey(struct server *server, const char *line)
+static void obey(struct server *server, char *line)
 {
-	char command[16], name[CROSSVM_NAME_BYTES];
-	unsigned long long first = 0, second = 0;
+	char *fields[4] = {NULL, NULL, "0", "0"};
+	const char *command, *name;
+	unsigned long long first, second;
 	struct device *device;
 
-	if (sscanf(line, "%15s %47s %llu %llu", command, name, &first, &second) < 2) {
-		errno = EINVAL;
-		die(line);
-	}
+	line[strcspn(line, "\n")] = '\0';
+	split(line, " ", fields, 2, 4);
+	command = fields[0];
+	name = fields[1];
+	first = number(fields[2]);
+	second = number(fields[3]);
 	device = find(server, name);
 	if (strcmp(command, "events") == 0) {
 		for (unsigned long long i = 0; i < first; i++) {
@@ -405,7 +428,7 @@ static void obey(struct server *server, const char *line)
 		printf("ok %u\n", device->state.control);
 	} else {
 		errno = EINVAL;
-		die(line);
+		die(command);
 	}
 	fflush(stdout);
 }
@@ -473,12 +496,15 @@ static void serve(struct server *server, FILE *commands)
 
 int main(int argc, char **argv)
 {
-	struct server *server = calloc(1, sizeof(*server));
+	struct server *server;
 
-	if (!server || argc < 3 || argc - 2 > MAX_DEVICES) {
+	if (argc < 3 || argc - 2 > MAX_DEVICES) {
 		fprintf(stderr, "usage: device_server DIR NAME:ID:LAYOUT:BYTES:ACCESS:IRQ...\n");
 		return 2;
 	}
+	server = calloc(1, sizeof(*server));
+	if (!server)
+		die("memory");
 	for (int i = 2; i < argc; i++)
 		plan_device(&server->devices[server->count++], argv[1], argv[i]);
 	setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see all that has not been read */
@@ -491,5 +517,6 @@ int main(int argc, char **argv)
 				wire_listener_close(&server->devices[i].functions[j].listener);
 		}
 	}
+	free(server);
 	return 0;
 }

@@ -41,6 +41,8 @@
 
 #include "tests/driver/pattern.h"
 
+#define PAGE ((size_t)CROSSVM_PAGE_BYTES)
+
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
 {
 	va_list arguments;
@@ -69,8 +71,7 @@ static int open_device(const char *path, int flags)
 
 static void *map(int fd, unsigned long index, size_t bytes, int protection, int flags)
 {
-	void *address =
-		mmap(NULL, bytes, protection, flags, fd, (off_t)(index * CROSSVM_PAGE_BYTES));
+	void *address = mmap(NULL, bytes, protection, flags, fd, (off_t)(index * PAGE));
 
 	if (address == MAP_FAILED)
 		fail("cannot map %zu bytes of map %lu", bytes, index);
@@ -126,8 +127,7 @@ static int do_dataport_read(char **arguments)
 static int do_word(char **arguments)
 {
 	int fd = open_device(arguments[0], O_RDONLY);
-	const volatile uint32_t *words =
-		map(fd, number(arguments[1]), CROSSVM_PAGE_BYTES, PROT_READ, MAP_SHARED);
+	const volatile uint32_t *words = map(fd, number(arguments[1]), PAGE, PROT_READ, MAP_SHARED);
 
 	printf("%u\n", words[number(arguments[2]) / 4]);
 	return 0;
@@ -136,8 +136,8 @@ static int do_word(char **arguments)
 static int do_store(char **arguments)
 {
 	int fd = open_device(arguments[0], O_RDWR);
-	volatile uint32_t *words = map(fd, number(arguments[1]), CROSSVM_PAGE_BYTES,
-				       PROT_READ | PROT_WRITE, MAP_SHARED);
+	volatile uint32_t *words =
+		map(fd, number(arguments[1]), PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
 
 	words[number(arguments[2]) / 4] = (uint32_t)number(arguments[3]);
 	return 0;
@@ -190,25 +190,23 @@ static int do_check(char **arguments)
 	munmap(memory, bytes);
 	memory = map(fd, index, bytes, PROT_READ, MAP_SHARED);
 	/* From the end: the first fault is not at the start of the mapping. */
-	check_pages("end", memory, bytes - CROSSVM_PAGE_BYTES, bytes, seed);
+	check_pages("end", memory, bytes - PAGE, bytes, seed);
 	check_in_child(memory, bytes, seed);
 	check_pages("whole", memory, 0, bytes, seed);
 	munmap(memory, bytes);
-	if (bytes < 3 * CROSSVM_PAGE_BYTES)
+	if (bytes < 3 * PAGE)
 		return 0;
 
 	/* Split before any page of the rest was touched, then moved. */
 	memory = map(fd, index, bytes, PROT_READ, MAP_SHARED);
-	munmap(memory + CROSSVM_PAGE_BYTES, CROSSVM_PAGE_BYTES);
-	check_pages("split", memory, 2 * CROSSVM_PAGE_BYTES, bytes, seed);
-	check_pages("split", memory, 0, CROSSVM_PAGE_BYTES, seed);
-	moved = mremap(memory + 2 * CROSSVM_PAGE_BYTES, CROSSVM_PAGE_BYTES, CROSSVM_PAGE_BYTES,
-		       MREMAP_MAYMOVE | MREMAP_FIXED, memory + CROSSVM_PAGE_BYTES);
+	munmap(memory + PAGE, PAGE);
+	check_pages("split", memory, 2 * PAGE, bytes, seed);
+	check_pages("split", memory, 0, PAGE, seed);
+	moved = mremap(memory + 2 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, memory + PAGE);
 	if (moved == MAP_FAILED)
 		fail("cannot move a page of the mapping");
-	check_pages("moved", moved - 2 * CROSSVM_PAGE_BYTES, 2 * CROSSVM_PAGE_BYTES,
-		    3 * CROSSVM_PAGE_BYTES, seed);
-	if (mremap(memory, CROSSVM_PAGE_BYTES, 2 * bytes, MREMAP_MAYMOVE) != MAP_FAILED)
+	check_pages("moved", moved - 2 * PAGE, 2 * PAGE, 3 * PAGE, seed);
+	if (mremap(memory, PAGE, 2 * bytes, MREMAP_MAYMOVE) != MAP_FAILED)
 		fail("a mapping could grow");
 	return 0;
 }
@@ -232,19 +230,18 @@ static int do_refuses(char **arguments)
 {
 	static const int sharing[] = {MAP_SHARED, MAP_PRIVATE};
 	unsigned long index = number(arguments[1]);
-	off_t offset = (off_t)(index * CROSSVM_PAGE_BYTES);
+	off_t offset = (off_t)(index * PAGE);
 	int fd = open_device(arguments[0], O_RDWR);
 
 	for (int i = 0; i < 2; i++) {
 		void *address;
 
-		if (mmap(NULL, CROSSVM_PAGE_BYTES, PROT_READ | PROT_WRITE, sharing[i], fd,
-			 offset) != MAP_FAILED)
+		if (mmap(NULL, PAGE, PROT_READ | PROT_WRITE, sharing[i], fd, offset) != MAP_FAILED)
 			fail("mapped for writing");
 		if (errno != EACCES)
 			fail("refused with another error than EACCES");
-		address = map(fd, index, CROSSVM_PAGE_BYTES, PROT_READ, sharing[i]);
-		if (!mprotect(address, CROSSVM_PAGE_BYTES, PROT_READ | PROT_WRITE))
+		address = map(fd, index, PAGE, PROT_READ, sharing[i]);
+		if (!mprotect(address, PAGE, PROT_READ | PROT_WRITE))
 			fail("made writable later");
 		if (errno != EACCES)
 			fail("mprotect refused with another error than EACCES");
@@ -253,9 +250,9 @@ static int do_refuses(char **arguments)
 	/* A file opened for reading gives a writable mapping of nothing. */
 	fd = open_device(arguments[0], O_RDONLY);
 	for (index = 0; index < 2; index++) {
-		void *address = map(fd, index, CROSSVM_PAGE_BYTES, PROT_READ, MAP_SHARED);
+		void *address = map(fd, index, PAGE, PROT_READ, MAP_SHARED);
 
-		if (!mprotect(address, CROSSVM_PAGE_BYTES, PROT_READ | PROT_WRITE))
+		if (!mprotect(address, PAGE, PROT_READ | PROT_WRITE))
 			fail("made map %lu writable through a file opened for reading", index);
 	}
 	return 0;
@@ -263,8 +260,8 @@ static int do_refuses(char **arguments)
 
 static int do_refuses_size(char **arguments)
 {
-	off_t offset = (off_t)(number(arguments[1]) * CROSSVM_PAGE_BYTES);
-	size_t bytes = number(arguments[2]) + CROSSVM_PAGE_BYTES;
+	off_t offset = (off_t)(number(arguments[1]) * PAGE);
+	size_t bytes = number(arguments[2]) + PAGE;
 	int fd = open_device(arguments[0], O_RDONLY);
 
 	if (mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, offset) != MAP_FAILED)
@@ -277,7 +274,7 @@ static int do_total(char **arguments)
 	uint64_t wanted = number(arguments[2]);
 	int fd = open_device(arguments[0], O_RDWR);
 	const struct crossvm_status_page *status =
-		map(fd, number(arguments[1]), CROSSVM_PAGE_BYTES, PROT_READ, MAP_SHARED);
+		map(fd, number(arguments[1]), PAGE, PROT_READ, MAP_SHARED);
 	int wakes = 0;
 	int value;
 
@@ -323,7 +320,7 @@ static int do_watch(char **arguments)
 {
 	int fd = open_device(arguments[0], O_RDONLY | O_NONBLOCK);
 
-	map(fd, number(arguments[1]), CROSSVM_PAGE_BYTES, PROT_READ, MAP_SHARED);
+	map(fd, number(arguments[1]), PAGE, PROT_READ, MAP_SHARED);
 	poll_once(fd);
 	return 0;
 }
@@ -349,9 +346,9 @@ static int do_outlive(char **arguments)
 	size_t bytes = number(arguments[1]);
 	int fd = open_device(arguments[0], O_RDWR);
 	unsigned char *maps[] = {
-		map(fd, 0, CROSSVM_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED),
+		map(fd, 0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED),
 		map(fd, 1, bytes, PROT_READ | PROT_WRITE, MAP_SHARED),
-		map(fd, 2, CROSSVM_PAGE_BYTES, PROT_READ, MAP_SHARED),
+		map(fd, 2, PAGE, PROT_READ, MAP_SHARED),
 		map(fd, 1, bytes, PROT_READ, MAP_PRIVATE),
 		map(fd, 1, bytes, PROT_READ,
 		    MAP_SHARED), /* not touched until the device has gone */
@@ -374,7 +371,7 @@ static int do_outlive(char **arguments)
 		while (is_accessible(maps[i]))
 			usleep(1000);
 	}
-	if (mmap(NULL, CROSSVM_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED)
+	if (mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED)
 		fail("mapped what has gone");
 	say("gone");
 	return 0;
@@ -395,7 +392,7 @@ static int do_spin(char **arguments)
 		map(fd, number(arguments[1]), bytes, PROT_READ, MAP_SHARED);
 
 	say("opened");
-	for (size_t at = 0; at < bytes; at = (at + CROSSVM_PAGE_BYTES) % bytes)
+	for (size_t at = 0; at < bytes; at = (at + PAGE) % bytes)
 		(void)memory[at];
 	return 1;
 }
