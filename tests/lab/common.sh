@@ -98,7 +98,10 @@ eventually() {
 	done
 }
 
-# gone LAB: nothing is left of it.
-gone() {
-	[ ! -e "$XDG_RUNTIME_DIR/crossvm-lab/$1" ] && [ -z "$(processes "$1")" ]
+# remains LAB: what is left of it.
+remains() {
+	find "$XDG_RUNTIME_DIR/crossvm-lab/$1" 2>/dev/null || true
+	processes "$1"
 }
+
+gone() { [ -z "$(remains "$1")" ]; }
