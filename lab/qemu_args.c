@@ -94,7 +94,7 @@ static void add_boot(struct args *args, const struct lab_qemu *qemu)
 	add_path(args, "-initrd", qemu->initramfs);
 	add(args, "-append");
 	add(args,
-	    "console=%s quiet mitigations=off random.trust_cpu=on cryptomgr.notests "
+	    "console=%s quiet panic=-1 mitigations=off random.trust_cpu=on cryptomgr.notests "
 	    "crossvm.name=%s%s",
 	    console, vm->name, more ? more : "");
 	args->failed = args->failed || !more;

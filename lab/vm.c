@@ -247,6 +247,14 @@ static void booting(struct lab_vm *vm)
 void lab_vm_was_reset(struct lab_vm *vm)
 {
 	lab_agent_reset(vm, "the VM was reset");
+	/* A kernel that panics resets the machine, and would do so for ever. */
+	if (vm->keeper->state == LAB_STARTING && vm->state == LAB_VM_BOOTING) {
+		lab_error("VM %s was reset before it was ready; the end of its console:",
+			  vm->config->name);
+		show_logs(vm);
+		lab_keeper_fail(vm->keeper);
+		return;
+	}
 	if (vm->state == LAB_VM_READY && !vm->stopping)
 		booting(vm);
 }
