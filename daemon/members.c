@@ -50,8 +50,7 @@ static const struct crossvm_connection_callbacks callbacks = {
 	.state_changed = vm_changed,
 };
 
-static int create_dataport(struct server *server, struct route_connection *connection,
-			   bool read_only)
+static int create_dataport(struct server *server, struct route_connection *connection)
 {
 	int error;
 
@@ -70,8 +69,6 @@ static int create_dataport(struct server *server, struct route_connection *conne
 			strerror(-error));
 		return error;
 	}
-	if (!read_only)
-		return 0;
 	connection->read_only_fd = page_read_only(connection->dataport_fd);
 	return connection->read_only_fd < 0 ? connection->read_only_fd : 0;
 }
@@ -114,7 +111,6 @@ static int create_connection(struct server *server, size_t index)
 {
 	const struct crossvm_system_connection *from = &server->system->connections[index];
 	struct route_connection *connection = &server->connections[index];
-	bool read_only = false;
 	int error;
 
 	connection->name = from->name;
@@ -124,10 +120,7 @@ static int create_connection(struct server *server, size_t index)
 	if (connection->members == NULL)
 		return -ENOMEM;
 	connection->num_members = from->num_members;
-	for (size_t i = 0; i < from->num_members; i++)
-		read_only |= !from->members[i].is_vm &&
-			     !(from->members[i].access & CROSSVM_ACCESS_WRITE);
-	error = create_dataport(server, connection, read_only);
+	error = create_dataport(server, connection);
 	for (size_t i = 0; !error && i < from->num_members; i++)
 		error = create_member(server, connection, &from->members[i],
 				      &connection->members[i]);

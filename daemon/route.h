@@ -65,7 +65,7 @@ struct route_connection {
 	uint32_t id; /* from 1; also its consume_id in every VM */
 	uint64_t dataport_bytes;
 	int dataport_fd;  /* -1: none */
-	int read_only_fd; /* the same memory; -1: no component needs it */
+	int read_only_fd; /* the same memory, for components that only read; -1: none */
 	struct route_member *members;
 	size_t num_members;
 };
