@@ -11,6 +11,9 @@
 
 #include "vmm/host/internal.h"
 
+/* To empty a socket's buffer takes fewer. */
+#define MAX_LEFT_RECEIVES 64u
+
 static struct crossvm_host *host_of(const struct host_function *function)
 {
 	return function->connection->vm->host;
@@ -175,12 +178,25 @@ static void take_client(struct host_function *function, int fd)
 	}
 }
 
+/*
+ * A client that has gone may not have been served to its end yet, when a QEMU is started again at
+ * once: the next one is not to be refused for it.
+ */
+static void finish_with_gone_client(struct host_function *function)
+{
+	const struct vfio_user_session *session = &function->state->session;
+
+	for (unsigned int i = 0; i < MAX_LEFT_RECEIVES && vfio_user_is_open(session); i++)
+		client_ready(function, wire_events(&session->wire));
+}
+
 void function_adopt(struct host_function *function, int fd)
 {
 	const struct wire_listener *listener = &function->listener;
 	struct wire_peer peer = {.pid = -1, .uid = (uid_t)-1};
 
 	wire_peer_of(fd, &peer);
+	finish_with_gone_client(function);
 	if (!wire_peer_is(fd, listener->allowed_user, listener->allowed_group) &&
 	    !wire_peer_is(fd, geteuid(), (gid_t)-1)) {
 		warn(function, "process %d of user %u may not attach; disconnected", peer.pid,
