@@ -51,6 +51,9 @@ struct guest {
 	char log[512]; /* the last message */
 };
 
+/* A new folder below /tmp; it goes with the next one or the test's process, if it is still there. */
+void guest_make_directory(char *path, size_t bytes);
+
 struct guest *guest_start(void);
 void guest_end(struct guest *guest);
 

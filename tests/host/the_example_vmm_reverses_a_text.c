@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -29,12 +30,12 @@ static void start(struct example *example)
 	size_t bytes = 0;
 	int out[2];
 
-	snprintf(example->directory, sizeof(example->directory), "/tmp/crossvm-test-XXXXXX");
-	assert_non_null(mkdtemp(example->directory));
+	guest_make_directory(example->directory, sizeof(example->directory));
 	assert_int_equal(pipe(out), 0);
 	example->pid = fork();
 	assert_true(example->pid >= 0);
 	if (example->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM); /* also when the test fails */
 		dup2(out[1], STDOUT_FILENO);
 		execl(program, program, example->directory, (char *)NULL);
 		_exit(127);
