@@ -151,7 +151,6 @@ void crossvm_registers_publish(struct crossvm_device *dev)
 	state->latched_total = total;
 	mirror_value(dev, CROSSVM_REG_TOTAL_EVENTS, (uint32_t)total);
 	mirror_value(dev, CROSSVM_REG_TOTAL_EVENTS + 4, (uint32_t)(total >> 32));
-	mirror_value(dev, CROSSVM_REG_CONTROL, state->control);
 	mirror_value(dev, CROSSVM_REG_PENDING, pending_bits(state));
 }
 
@@ -227,6 +226,8 @@ void crossvm_device_registers_read(struct crossvm_device *dev, uint32_t offset, 
 static void write_control(struct crossvm_device *dev, uint32_t value)
 {
 	dev->state->control = value;
+	if (!crossvm_reads_trap(dev->state))
+		mirror_value(dev, CROSSVM_REG_CONTROL, value);
 	crossvm_publish(dev);
 	if (dev->ops && dev->ops->control_changed)
 		dev->ops->control_changed(dev->context, value);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What traps: writes to the register page, and to a dataport that this VM may only read. Reads
- * never do. Whatever the guest stores, it goes on.
+ * What traps: stores to the register page, and to a dataport that this VM may only read. All of a
+ * BAR is mapped readable, so nothing else can. Whatever the guest stores, it goes on.
  */
 #include <sel4vm/guest_vcpu_fault.h>
 #include <utils/util.h>
@@ -47,12 +47,10 @@ memory_fault_result_t sel4_bar_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t addres
 	struct sel4_bar *bar = cookie;
 
 	(void)vm;
-	if (is_vcpu_read_fault(vcpu))
-		set_vcpu_fault_data(vcpu, 0);
-	else if (bar->number == 0)
+	if (bar->number == 0)
 		registers_written(bar->owner, vcpu, address - bar->placed, bytes);
 	else
 		dataport_written(bar->owner);
-	advance_vcpu_fault(vcpu);
-	return FAULT_HANDLED;
+	/* To libsel4vm: go on behind the store. */
+	return FAULT_IGNORE;
 }

@@ -17,7 +17,6 @@ struct fake_fault {
 	bool read;
 	bool has_register; /* false: the value stands in the instruction */
 	bool decodable;    /* false: libsel4vm asserts when it is looked at */
-	bool advanced;
 	seL4_Word data;
 };
 
