@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ struct uio_connection {
 	struct crossvm_connection base;
 	struct crossvm_uio device;
 	bool interrupts;
+	int epoll;              /* watches the device for interrupts; -1: none */
 	struct crossvm_nap nap; /* without interrupts */
 };
 
@@ -33,25 +35,51 @@ static struct uio_connection *of(struct crossvm_connection *conn)
 	return (struct uio_connection *)conn;
 }
 
+static int gone(struct crossvm_connection *conn)
+{
+	return crossvm_connection_gone(conn, -ENODEV, "its device has been removed");
+}
+
+/* Interrupts are never off, and one that has come ends the sleep: there is nothing to do. */
 static int uio_arm(struct crossvm_connection *conn)
 {
-	int64_t taken;
+	return atomic_load_explicit(&conn->gone, memory_order_relaxed) ? gone(conn) : 0;
+}
 
-	if (!of(conn)->interrupts)
-		return 0;
-	taken = crossvm_uio_device_take(&of(conn)->device);
+static int take(struct crossvm_connection *conn)
+{
+	int64_t taken = crossvm_uio_device_take(&of(conn)->device);
+
 	if (taken < 0)
-		return crossvm_connection_gone(conn, -ENODEV, "its device has been removed");
+		return gone(conn);
 	if (!conn->status.address)
 		atomic_fetch_add_explicit(&conn->counted, (uint64_t)taken, memory_order_relaxed);
 	return 0;
 }
 
+/*
+ * One system call for each event: epoll tells every interrupt once, whether or not it is then read
+ * from the device. (To block in read() would be one call too, but one that goes on after a signal.) What has not been read keeps the device readable for others who poll it, so a
+ * wait that only looks reads.
+ */
 static int uio_sleep(struct crossvm_connection *conn, int timeout_ms)
 {
-	if (!of(conn)->interrupts)
+	const struct uio_connection *uio = of(conn);
+	struct epoll_event event;
+	int ready;
+
+	if (!uio->interrupts)
 		return crossvm_nap(&of(conn)->nap, crossvm_connection_total(conn), timeout_ms);
-	return crossvm_uio_device_sleep(&of(conn)->device, timeout_ms);
+	if (timeout_ms == 0)
+		return take(conn);
+	ready = epoll_wait(uio->epoll, &event, 1, timeout_ms);
+	if (ready < 0)
+		return errno == EINTR ? crossvm_fail_fixed(-EINTR, "a signal came while waiting")
+				      : crossvm_fail(-errno, "cannot wait: %s", strerror(errno));
+	if (ready == 0)
+		return -ETIMEDOUT;
+	/* Otherwise peers have changed, or the device has been removed; or it is of revision 1. */
+	return crossvm_connection_total(conn) != conn->seen_total ? 0 : take(conn);
 }
 
 static int uio_fd(const struct crossvm_connection *conn)
@@ -68,6 +96,8 @@ static int uio_fd(const struct crossvm_connection *conn)
 
 static void uio_close(struct crossvm_connection *conn)
 {
+	if (of(conn)->epoll >= 0)
+		close(of(conn)->epoll);
 	crossvm_uio_device_close(&of(conn)->device);
 	crossvm_connection_release(conn);
 }
@@ -176,6 +206,19 @@ static int map_all(struct uio_connection *uio)
 	return error;
 }
 
+static int watch_interrupts(struct uio_connection *uio)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+	if (!uio->interrupts)
+		return 0;
+	uio->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (uio->epoll >= 0 && !epoll_ctl(uio->epoll, EPOLL_CTL_ADD, uio->device.fd, &event))
+		return 0;
+	return crossvm_fail(-errno, "%s: cannot watch its device for interrupts: %s",
+			    uio->base.name, strerror(errno));
+}
+
 static int attach(struct uio_connection *uio, const struct crossvm_open_request *request,
 		  const char *entry)
 {
@@ -189,6 +232,9 @@ static int attach(struct uio_connection *uio, const struct crossvm_open_request 
 	crossvm_attribute_number(uio->device.sysfs, "device/revision", &revision);
 	uio->base.info.revision = (uint32_t)revision;
 	describe_interrupt(uio);
+	error = watch_interrupts(uio);
+	if (error)
+		return error;
 	error = describe(uio);
 	return error ? error : map_all(uio);
 }
@@ -265,6 +311,7 @@ int crossvm_uio_open(const struct crossvm_open_request *request, struct crossvm_
 		return crossvm_fail(-ENOMEM, "%s: out of memory", request->name);
 	crossvm_connection_prepare(&uio->base, &uio_ops, request, CROSSVM_BACKEND_UIO_CROSSVM);
 	uio->device.fd = -1;
+	uio->epoll = -1;
 	result = attach(uio, request, wanted.entry);
 	if (result) {
 		uio_close(&uio->base);
