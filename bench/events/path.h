@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A way between two VMs, as a program in one of them sees it: some shared memory and an event in
+ * each direction. One implementation for a crossvm connection, one for ivshmem-doorbell.
+ */
+#ifndef BENCH_EVENTS_PATH_H
+#define BENCH_EVENTS_PATH_H
+
+#include <stdint.h>
+
+/* The shared memory; each word in a cache line of its own. */
+struct words {
+	_Alignas(64) volatile uint32_t ready[2]; /* by role */
+	_Alignas(64) volatile uint32_t ball;
+	_Alignas(64) volatile uint32_t sent;
+};
+
+struct path {
+	struct words *words;
+	void (*emit)(struct path *path);
+	/* Sleep until the peer has emitted. @return how many events, 0 if the path cannot tell. */
+	uint64_t (*wait)(struct path *path);
+	void *connection;            /* crossvm */
+	volatile uint32_t *doorbell; /* ivshmem, with what is to be stored there */
+	uint32_t peer;
+	int fd;
+};
+
+/* They end the program with a message when something fails. */
+void path_open_crossvm(struct path *path, const char *name);
+void path_open_ivshmem(struct path *path);
+
+#endif
