@@ -91,6 +91,35 @@ static void wrong_messages_are_answered_and_end_the_connection(void **state)
 	others_close(&others, daemon);
 }
 
+/* Noise, half of it behind a header that is right. */
+static void noise_crashes_nothing(void **state)
+{
+	struct daemon *daemon = *state;
+	struct others others = others_open(daemon);
+	unsigned int seed = 1;
+
+	for (int i = 0; i < 3000; i++) {
+		unsigned char noise[300];
+		struct crossvm_component_header header = HEADER((uint16_t)(rand_r(&seed) % 4));
+		int fd = component_connect(daemon);
+
+		for (size_t j = 0; j < sizeof(noise); j++)
+			noise[j] = (unsigned char)rand_r(&seed);
+		if (i % 2 == 0)
+			memcpy(noise, &header, sizeof(header));
+		/* a request whose names are right but for the access */
+		if (i % 4 == 0)
+			memcpy(noise + sizeof(header), "data\0", 5);
+		component_send(fd, noise,
+			       i % 3 == 0 ? sizeof(struct crossvm_component_request)
+					  : 1 + (size_t)rand_r(&seed) % sizeof(noise));
+		if (i % 100 == 0)
+			others_still_work(&others);
+		close(fd);
+	}
+	others_close(&others, daemon);
+}
+
 static void control_characters_in_names_are_not_repeated(void **state)
 {
 	struct daemon *daemon = *state;
@@ -305,6 +334,7 @@ static void an_eventfd_made_to_wait_ends_its_owner_only(void **state)
 
 static const struct CMUnitTest tests[] = {
 	DAEMON_TEST(wrong_messages_are_answered_and_end_the_connection),
+	DAEMON_TEST(noise_crashes_nothing),
 	DAEMON_TEST(control_characters_in_names_are_not_repeated),
 	DAEMON_TEST(larger_than_any_message_is_cut_off),
 	DAEMON_TEST(descriptors_that_come_along_are_closed),
