@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 #include "fake_guest.h"
 #include "fixture.h"
@@ -108,6 +111,54 @@ static void descriptor_is_readable_until_waits_have_taken_all(void **state)
 	crossvm_connection_close(conn);
 }
 
+static void *emit_later(void *context)
+{
+	usleep(20000);
+	fake_guest_events(context, 1);
+	return NULL;
+}
+
+/* Whether or not the interrupts before it have been read from the device. */
+static void each_event_ends_a_wait(void **state)
+{
+	struct crossvm_connection *conn = fake_guest_must_open(&guest, 0);
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		pthread_t peer;
+		uint64_t count;
+
+		assert_int_equal(pthread_create(&peer, NULL, emit_later, &guest), 0);
+		assert_int_equal(crossvm_connection_wait(conn, i % 2 ? 60000 : -1, &count), 0);
+		assert_int_equal(count, 1);
+		pthread_join(peer, NULL);
+	}
+	assert_int_equal(crossvm_connection_wait(conn, 0, NULL), -ETIMEDOUT);
+	assert_false(readable(crossvm_connection_fd(conn)));
+	crossvm_connection_close(conn);
+}
+
+static void handle(int signal)
+{
+	(void)signal;
+}
+
+/* Also where the handler was installed with SA_RESTART, as signal() does it. */
+static void a_signal_ends_a_wait(void **state)
+{
+	const struct itimerval often = {.it_interval.tv_usec = 10000, .it_value.tv_usec = 10000};
+	struct crossvm_connection *conn = fake_guest_must_open(&guest, 0);
+	int result;
+
+	(void)state;
+	assert_true(signal(SIGALRM, handle) != SIG_ERR);
+	setitimer(ITIMER_REAL, &often, NULL);
+	result = crossvm_connection_wait(conn, -1, NULL);
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	assert_int_equal(result, -EINTR);
+	crossvm_connection_close(conn);
+}
+
 static void a_read_only_vm_is_named_and_refused(void **state)
 {
 	struct crossvm_connection *conn;
@@ -200,6 +251,8 @@ int main(void)
 		TEST(an_emit_is_one_store_to_the_register),
 		TEST(waits_count_by_the_status_page_not_by_interrupts),
 		TEST(descriptor_is_readable_until_waits_have_taken_all),
+		TEST(each_event_ends_a_wait),
+		TEST(a_signal_ends_a_wait),
 		TEST(a_read_only_vm_is_named_and_refused),
 		TEST(a_removed_device_ends_waits),
 		TEST(another_name_is_not_found),
