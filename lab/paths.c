@@ -17,12 +17,13 @@
 
 /* From the build description: where things are installed. */
 #ifndef CROSSVM_LIBEXECDIR
-#error "the build must define CROSSVM_LIBEXECDIR and CROSSVM_BINDIR"
+#error "the build must define CROSSVM_LIBEXECDIR, CROSSVM_SBINDIR and CROSSVM_MODULE_DIR"
 #endif
 
 /* Written by the build: the folder of the sources that belong to this build tree. */
 #define SOURCE_ROOT_FILE "lab/source-root"
 #define AGENT_NAME       "crossvm-lab-agent"
+#define COMMAND_NAME     "crossvm"
 
 __attribute__((format(printf, 2, 3))) static int join(char *path, const char *format, ...)
 {
@@ -73,13 +74,47 @@ static bool find_build_tree(char *build, char *source)
 	return false;
 }
 
+const char *lab_arch_name(enum crossvm_arch arch)
+{
+	return arch == CROSSVM_ARCH_AARCH64 ? "aarch64" : "x86_64";
+}
+
+enum crossvm_arch lab_native_arch(void)
+{
+#if defined(__x86_64__)
+	return CROSSVM_ARCH_X86_64;
+#elif defined(__aarch64__)
+	return CROSSVM_ARCH_AARCH64;
+#else
+#error "the lab runs on x86-64 and arm64 hosts"
+#endif
+}
+
+/* Programs for another architecture than this machine's have its name behind theirs. */
+static int join_for_arches(char paths[LAB_ARCHES][PATH_MAX], const char *dir, const char *name)
+{
+	int error = 0;
+
+	for (int arch = 0; arch < LAB_ARCHES && !error; arch++) {
+		bool native = arch == (int)lab_native_arch();
+
+		error = join(paths[arch], "%s/%s%s%s", dir, name, native ? "" : "-",
+			     native ? "" : lab_arch_name((enum crossvm_arch)arch));
+	}
+	return error;
+}
+
 static int find_in_build_tree(struct lab_paths *paths, const char *build, const char *source)
 {
-	int error = join(paths->guest_crossvm, "%s/cli/guest/crossvm", build);
+	char agents[PATH_MAX], commands[PATH_MAX];
+	int error = join(agents, "%s/lab/agent", build);
 
+	error = error ? error : join(commands, "%s/cli/guest", build);
+	error = error ? error : join_for_arches(paths->agent, agents, AGENT_NAME);
+	error = error ? error : join_for_arches(paths->guest_crossvm, commands, COMMAND_NAME);
 	error = error ? error : join(paths->crossvmd, "%s/daemon/crossvmd", build);
-	error = error ? error : join(paths->agent, "%s/lab/agent/" AGENT_NAME, build);
 	error = error ? error : join(paths->setup, "%s/setup", source);
+	error = error ? error : join(paths->module, "%s/driver/linux", source);
 	return error ? error : join(paths->data, "%s/build", source);
 }
 
@@ -87,11 +122,15 @@ static int find_installed(struct lab_paths *paths)
 {
 	const char *cache = getenv("XDG_CACHE_HOME");
 	const char *home = getenv("HOME");
-	int error = join(paths->guest_crossvm, CROSSVM_LIBEXECDIR "/crossvm/guest/crossvm");
+	int error = join(paths->crossvmd, CROSSVM_SBINDIR "/crossvmd");
 
-	error = error ? error : join(paths->crossvmd, CROSSVM_BINDIR "/crossvmd");
-	error = error ? error : join(paths->agent, CROSSVM_LIBEXECDIR "/crossvm/" AGENT_NAME);
+	error = error ? error
+		      : join_for_arches(paths->agent, CROSSVM_LIBEXECDIR "/crossvm", AGENT_NAME);
+	error = error ? error
+		      : join_for_arches(paths->guest_crossvm, CROSSVM_LIBEXECDIR "/crossvm/guest",
+					COMMAND_NAME);
 	error = error ? error : join(paths->setup, CROSSVM_LIBEXECDIR "/crossvm/setup");
+	error = error ? error : join(paths->module, CROSSVM_MODULE_DIR);
 	if (error)
 		return error;
 	if (cache && cache[0] == '/')
@@ -111,12 +150,29 @@ int lab_find_paths(struct lab_paths *paths)
 		error = find_installed(paths);
 	if (!error && data && data[0])
 		error = join(paths->data, "%s", data);
-	if (!error && access(paths->agent, R_OK) < 0)
-		error = -errno;
 	if (error)
-		lab_error("the guest agent %s is missing: build or install crossvm again",
-			  paths->agent);
+		lab_error("a path is too long: %s", strerror(-error));
 	return error;
+}
+
+int lab_check_guest_programs(const struct lab_paths *paths, enum crossvm_arch arch)
+{
+	const char *missing = NULL;
+
+	if (access(paths->guest_crossvm[arch], R_OK) < 0)
+		missing = paths->guest_crossvm[arch];
+	if (access(paths->agent[arch], R_OK) < 0)
+		missing = paths->agent[arch];
+	if (!missing)
+		return 0;
+	if (arch == lab_native_arch())
+		lab_error("%s is missing: build or install crossvm again", missing);
+	else
+		lab_error(
+			"%s is missing: install gcc-%s-linux-gnu, configure the build anew (meson "
+			"setup --reconfigure), and build",
+			missing, arch == CROSSVM_ARCH_AARCH64 ? "aarch64" : "x86-64");
+	return -ENOENT;
 }
 
 static void run_script(const char *program, const char *script, const char *const *arguments,

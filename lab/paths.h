@@ -9,16 +9,29 @@
 #include <limits.h>
 #include <stddef.h>
 
+#include "system/system.h"
+
+#define LAB_ARCHES 2 /* of enum crossvm_arch */
+
 struct lab_paths {
-	char guest_crossvm[PATH_MAX]; /* the command for guests, static */
-	char crossvmd[PATH_MAX];      /* the daemon */
-	char agent[PATH_MAX];         /* process 1 of a guest */
-	char setup[PATH_MAX];         /* the folder of the set-up scripts */
-	char data[PATH_MAX];          /* what they unpack and build */
+	char crossvmd[PATH_MAX];
+	/* By architecture of the guest: process 1, and the command, both static programs. */
+	char agent[LAB_ARCHES][PATH_MAX];
+	char guest_crossvm[LAB_ARCHES][PATH_MAX];
+	char setup[PATH_MAX];  /* the folder of the set-up scripts */
+	char module[PATH_MAX]; /* the folder of the guest module's sources */
+	char data[PATH_MAX];   /* what they unpack and build */
 };
 
-/* @return 0, or -errno after saying what is missing. */
+/* "x86_64" or "aarch64". */
+const char *lab_arch_name(enum crossvm_arch arch);
+enum crossvm_arch lab_native_arch(void);
+
+/* @return 0, or -errno after saying what failed. */
 int lab_find_paths(struct lab_paths *paths);
+
+/* Are the programs for guests of that architecture there? @return 0, or -ENOENT after saying. */
+int lab_check_guest_programs(const struct lab_paths *paths, enum crossvm_arch arch);
 
 /*
  * Run a set-up script and take the path that it prints. What it says on standard error goes to the

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lab/elf_file.h"
+#include "lab/paths.h"
 #include "lab/report.h"
 
 #define MAX_DEPTH 32
@@ -35,17 +36,6 @@ static const struct arch_libraries arch_libraries[] = {
 				  "/lib:/usr/lib",
 				  "/usr/aarch64-linux-gnu"},
 };
-
-static bool is_native(enum crossvm_arch arch)
-{
-#if defined(__x86_64__)
-	return arch == CROSSVM_ARCH_X86_64;
-#elif defined(__aarch64__)
-	return arch == CROSSVM_ARCH_AARCH64;
-#else
-#error "the lab runs on x86-64 and arm64 hosts"
-#endif
-}
 
 static const char *machine_name(uint16_t machine)
 {
@@ -107,7 +97,7 @@ static int add_library(struct lab_cpio *cpio, enum crossvm_arch arch, const char
 	    (extra && search(extra, origin, name, libraries->machine, path)) ||
 	    search(foreign, origin, name, libraries->machine, path)) {
 		/* goes to /usr/lib */
-	} else if (is_native(arch) &&
+	} else if (arch == lab_native_arch() &&
 		   search(libraries->native_dirs, origin, name, libraries->machine, path)) {
 		snprintf(destination, sizeof(destination), "%s", path);
 	} else {
@@ -133,7 +123,7 @@ static int add_interpreter(struct lab_cpio *cpio, enum crossvm_arch arch, const 
 	if (lab_cpio_has(cpio, interpreter))
 		return 0;
 	snprintf(path, sizeof(path), "%s%s",
-		 is_native(arch) ? "" : arch_libraries[arch].foreign_root, interpreter);
+		 arch == lab_native_arch() ? "" : arch_libraries[arch].foreign_root, interpreter);
 	error = lab_cpio_file(cpio, interpreter, 0755, path);
 	if (error)
 		lab_error("cannot copy the dynamic loader %s into the guest: %s", path,

@@ -12,8 +12,7 @@ static json_t *describe_vm(const struct lab_vm *vm)
 
 	lab_keeper_file(vm->keeper, vm->config->name, ".console.log", console);
 	object = json_pack("{s:s, s:s, s:s, s:s}", "name", vm->config->name, "state", state, "arch",
-			   vm->config->arch == CROSSVM_ARCH_AARCH64 ? "aarch64" : "x86_64",
-			   "console_log", console);
+			   lab_arch_name(vm->config->arch), "console_log", console);
 	if (vm->state == LAB_VM_OFF)
 		return object;
 	(void)json_object_set_new(object, "accel",

@@ -28,39 +28,32 @@ struct up {
 	struct crossvm_system *system;
 	struct lab_keeper keeper;
 	char images[PATH_MAX];
-	char busybox[2][PATH_MAX]; /* by enum crossvm_arch */
-	char module[2][PATH_MAX];
-	char kernel[2][PATH_MAX];
-	char qemu[2][PATH_MAX];
-	bool prepared[2];
+	char busybox[LAB_ARCHES][PATH_MAX];
+	char module[LAB_ARCHES][PATH_MAX];
+	char kernel[LAB_ARCHES][PATH_MAX];
+	char qemu[LAB_ARCHES][PATH_MAX];
+	bool prepared[LAB_ARCHES];
 };
-
-static const char *arch_name(enum crossvm_arch arch)
-{
-	return arch == CROSSVM_ARCH_AARCH64 ? "aarch64" : "x86_64";
-}
 
 static int prepare_arch(struct up *up, enum crossvm_arch arch)
 {
-	const char *arguments[] = {arch_name(arch), NULL};
+	const char *arguments[] = {lab_arch_name(arch), NULL};
+	const char *of_module[] = {lab_arch_name(arch), "bookworm", up->paths.module, NULL};
 	int error;
 
 	if (up->prepared[arch])
 		return 0;
-	if (arch != CROSSVM_ARCH_X86_64) {
-		lab_error("the lab boots x86_64 VMs only; VMs of other architectures can attach to "
-			  "crossvmd by hand (crossvm qemu-args)");
-		return -ENOTSUP;
-	}
 	up->prepared[arch] = true;
-	error = lab_run_setup(&up->paths, "qemu", arguments, up->qemu[arch], PATH_MAX);
+	error = lab_check_guest_programs(&up->paths, arch);
+	if (!error)
+		error = lab_run_setup(&up->paths, "qemu", arguments, up->qemu[arch], PATH_MAX);
 	if (!error)
 		error = lab_run_setup(&up->paths, "kernel", arguments, up->kernel[arch], PATH_MAX);
 	if (!error)
 		error = lab_run_setup(&up->paths, "busybox", arguments, up->busybox[arch],
 				      PATH_MAX);
 	if (!error)
-		error = lab_run_setup(&up->paths, "module", arguments, up->module[arch], PATH_MAX);
+		error = lab_run_setup(&up->paths, "module", of_module, up->module[arch], PATH_MAX);
 	return error;
 }
 
@@ -77,11 +70,11 @@ static int write_image(struct up *up, size_t i)
 {
 	const struct crossvm_system_vm *config = &up->system->vms[i];
 	struct lab_vm *vm = &up->keeper.vms[i];
-	struct lab_guest_parts parts = {.agent = up->paths.agent,
+	struct lab_guest_parts parts = {.agent = up->paths.agent[config->arch],
 					.busybox = up->busybox[config->arch],
 					.kernel = up->kernel[config->arch],
 					.module = up->module[config->arch],
-					.crossvm = up->paths.guest_crossvm};
+					.crossvm = up->paths.guest_crossvm[config->arch]};
 
 	vm->keeper = &up->keeper;
 	vm->config = config;

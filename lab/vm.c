@@ -225,11 +225,7 @@ static int attach(struct lab_vm *vm, int pairs[CHANNELS][2])
 
 static enum lab_accel choose_accel(const struct lab_vm *vm)
 {
-#if defined(__x86_64__)
-	bool native = vm->config->arch == CROSSVM_ARCH_X86_64;
-#else
-	bool native = vm->config->arch == CROSSVM_ARCH_AARCH64;
-#endif
+	bool native = vm->config->arch == lab_native_arch();
 
 	return native && vm->keeper->accel_choice != LAB_ACCEL_TCG ? LAB_KVM : LAB_TCG;
 }
