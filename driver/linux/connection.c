@@ -131,8 +131,9 @@ static void set_running(struct crossvm_connection *conn, bool running)
 /* Events from before the interrupt was there, or while it was not, had none. */
 static void catch_up(struct crossvm_connection *conn)
 {
-	if (conn->status || readl(conn->registers + CROSSVM_REG_EVENT_COUNT))
+	if (conn->status || conn->missed || readl(conn->registers + CROSSVM_REG_EVENT_COUNT))
 		notice(conn);
+	conn->missed = false;
 }
 
 void crossvm_connection_recover(struct crossvm_connection *conn)

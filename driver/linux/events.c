@@ -101,7 +101,6 @@ static int identify_extended(struct crossvm_connection *conn)
 
 static int identify(struct crossvm_connection *conn)
 {
-	conn->revision = conn->pdev->revision;
 	snprintf(conn->version, sizeof(conn->version), "%u", conn->revision);
 	read_name(conn);
 	if (conn->revision >= CROSSVM_PCI_REVISION)
@@ -153,16 +152,49 @@ static void choose_irq(struct crossvm_connection *conn)
 	}
 }
 
-/* Leave the device with nothing to say: without MSI it would say it on a line that others share. */
-static void silence(struct crossvm_connection *conn)
+/*
+ * Make the device let go of INTx: others may share the line, and an interrupt that nobody handles
+ * keeps the processor busy until the kernel shuts the line.
+ */
+static void acknowledge(struct crossvm_connection *conn)
 {
-	if (conn->revision < CROSSVM_PCI_REVISION)
+	u32 pending;
+
+	if (conn->revision < CROSSVM_PCI_REVISION) {
+		conn->missed = readl(conn->registers + CROSSVM_REG_EVENT_COUNT);
 		writel(0, conn->registers + CROSSVM_REG_EVENT_COUNT);
-	else
-		writel(readl(conn->registers + CROSSVM_REG_PENDING),
-		       conn->registers + CROSSVM_REG_PENDING);
+		return;
+	}
+	if (readl(conn->registers + CROSSVM_REG_MAGIC) != CROSSVM_ABI_MAGIC)
+		return;
+	conn->missed = readl(conn->registers + CROSSVM_REG_EVENT_COUNT);
+	pending = readl(conn->registers + CROSSVM_REG_PENDING);
+	if (pending)
+		writel(pending, conn->registers + CROSSVM_REG_PENDING);
+}
+
+/* Enabling a device switches its INTx on, and so does disabling MSI. */
+static int enable_silently(struct crossvm_connection *conn)
+{
+	struct pci_dev *pdev = conn->pdev;
+	u16 command;
+	int err;
+
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	if (command & PCI_COMMAND_MEMORY)
+		acknowledge(conn);
+	err = pci_enable_device_mem(pdev);
+	if (!err)
+		pci_intx(pdev, 0);
+	return err;
+}
+
+static void disable_silently(struct crossvm_connection *conn)
+{
+	acknowledge(conn);
 	pci_free_irq_vectors(conn->pdev);
 	pci_intx(conn->pdev, 0);
+	pci_disable_device(conn->pdev);
 }
 
 static int is_memory_function(struct device *dev, void *data)
@@ -227,36 +259,35 @@ static int events_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!conn)
 		return -ENOMEM;
 	conn->pdev = pdev;
+	conn->revision = pdev->revision;
 	mutex_init(&conn->lock);
 	spin_lock_init(&conn->notice_lock);
 	INIT_LIST_HEAD(&conn->openers);
 	pci_set_drvdata(pdev, conn);
 
-	err = pci_enable_device_mem(pdev);
-	if (err)
-		goto free;
-	/* Enabling switches INTx on. An event may be pending, and others may share the line. */
-	pci_intx(pdev, 0);
-	err = pci_request_regions(pdev, KBUILD_MODNAME);
-	if (err)
-		goto disable;
 	err = crossvm_bar_check(pdev, CROSSVM_BAR_REGISTERS, CROSSVM_PAGE_BYTES);
 	if (err)
-		goto release;
+		goto free;
+	err = pci_request_regions(pdev, KBUILD_MODNAME);
+	if (err)
+		goto free;
 	/* Where the host has memory behind this, only a cached mapping is coherent with its own. */
 	err = -ENOMEM;
 	conn->registers =
 		ioremap_cache(pci_resource_start(pdev, CROSSVM_BAR_REGISTERS), CROSSVM_PAGE_BYTES);
 	if (!conn->registers)
 		goto release;
-	err = identify(conn);
+	err = enable_silently(conn);
 	if (err)
 		goto unmap;
+	err = identify(conn);
+	if (err)
+		goto disable;
 	choose_irq(conn);
 	/* Before the UIO device: who finds that finds these. */
 	err = sysfs_create_group(&pdev->dev.kobj, &crossvm_attributes);
 	if (err)
-		goto silence;
+		goto disable;
 	err = start(conn);
 	if (err)
 		goto remove_attributes;
@@ -264,14 +295,12 @@ static int events_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 remove_attributes:
 	sysfs_remove_group(&pdev->dev.kobj, &crossvm_attributes);
-silence:
-	silence(conn);
+disable:
+	disable_silently(conn);
 unmap:
 	iounmap(conn->registers);
 release:
 	pci_release_regions(pdev);
-disable:
-	pci_disable_device(pdev);
 free:
 	kfree(conn);
 	return err;
@@ -286,10 +315,9 @@ static void events_remove(struct pci_dev *pdev)
 	else
 		crossvm_connection_stop(conn);
 	sysfs_remove_group(&pdev->dev.kobj, &crossvm_attributes);
-	silence(conn);
+	disable_silently(conn);
 	iounmap(conn->registers);
 	pci_release_regions(pdev);
-	pci_disable_device(pdev);
 	kfree(conn);
 }
 

@@ -43,6 +43,7 @@ struct crossvm_connection {
 	char name[CROSSVM_NAME_BYTES];
 	char version[sizeof("4294967295")];
 	enum crossvm_irq irq;
+	bool missed; /* events before there was an interrupt handler */
 
 	/* Guest-physical addresses, in whichever function; 0: there is none. */
 	resource_size_t status_start;

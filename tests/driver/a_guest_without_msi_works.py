@@ -7,10 +7,8 @@ from connections_of_a_guest_work import peers_unasked, poll_and_read, dataports
 from vm import Device, check, equal, run
 
 # There are four lines: the first device and the fifth share one.
-BIG = Device("big", 3 << 20)
-ALONE = [ODD, BELL, BIG]
 SHARING = [PAGE, Device("shares", 4096)]
-DEVICES = [PAGE, *ALONE, SHARING[1]]
+DEVICES = [PAGE, ODD, BELL, Device("big", 3 << 20), SHARING[1]]
 
 
 def uses_intx(guest, server):
@@ -20,15 +18,12 @@ def uses_intx(guest, server):
 
 
 def before_bind(guest, server):
-    """
-    The line is asserted before anybody handles it. Not on a shared line: the emulator gives a
-    processor with a level interrupt that nobody handles no time to find who would.
-    """
+    """The line would be asserted before anybody handles it, and some lines are shared."""
     guest.run("rmmod uio_crossvm")
-    for device in ALONE:
+    for device in DEVICES:
         server(f"silent {device.name} 3")
     guest.run("insmod /uio_crossvm.ko")
-    for device in ALONE:
+    for device in DEVICES:
         uio = guest.uio(device.name)
         guest.run(f"until [ $(cat /sys/class/uio/{uio[5:]}/event) -ge 1 ]; do usleep 20000; done")
 
