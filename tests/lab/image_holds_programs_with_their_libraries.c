@@ -65,7 +65,7 @@ static unsigned long field(const char *header, unsigned int i)
 {
 	char text[9];
 
-	snprintf(text, sizeof(text), "%.8s", header + 6 + 8 * i);
+	snprintf(text, sizeof(text), "%.8s", header + 6 + 8 * (size_t)i);
 	return strtoul(text, NULL, 16);
 }
 
@@ -110,7 +110,7 @@ static void a_program(void **state)
 {
 	struct archive *archive = *state;
 	struct lab_cpio cpio;
-	struct entry entry;
+	struct entry entry = {0};
 
 	/* This test itself is a program with libraries: at least libc and cmocka. */
 	assert_int_equal(lab_cpio_create(&cpio, archive->path), 0);
@@ -135,7 +135,7 @@ static void a_text(void **state)
 {
 	struct archive *archive = *state;
 	struct lab_cpio cpio;
-	struct entry entry;
+	struct entry entry = {0};
 
 	assert_int_equal(lab_cpio_create(&cpio, archive->path), 0);
 	assert_int_equal(lab_cpio_text(&cpio, "/etc/x/y", 0640, "first"), 0);
