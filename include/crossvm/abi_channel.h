@@ -73,8 +73,7 @@ struct crossvm_abi_state {
 	uint64_t wake_sender;    /* ring when the peer's tail gets here, or CROSSVM_WAKE_NEVER */
 	uint64_t send_closed;    /* 1: sends nothing more */
 	uint64_t receive_closed; /* 1: receives nothing more */
-	uint64_t end_seen;       /* incarnation of the peer whose end this member was told */
-	uint64_t reserved;
+	uint64_t reserved[2];
 };
 
 /* One published position: a producer's head or a consumer's tail. */
@@ -162,7 +161,6 @@ CROSSVM_CHANNEL_ASSERT(offsetof(struct crossvm_abi_state, wake_sender) == 24, "s
 CROSSVM_CHANNEL_ASSERT(offsetof(struct crossvm_abi_state, send_closed) == 32, "state.send_closed");
 CROSSVM_CHANNEL_ASSERT(offsetof(struct crossvm_abi_state, receive_closed) == 40,
 		       "state.receive_closed");
-CROSSVM_CHANNEL_ASSERT(offsetof(struct crossvm_abi_state, end_seen) == 48, "state.end_seen");
 CROSSVM_CHANNEL_ASSERT(sizeof(struct crossvm_abi_position) == 128, "position");
 CROSSVM_CHANNEL_ASSERT(offsetof(struct crossvm_abi_position, position) == 0, "position.position");
 CROSSVM_CHANNEL_ASSERT(sizeof(struct crossvm_abi_count) == 24, "count");

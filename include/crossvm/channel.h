@@ -183,7 +183,7 @@ struct crossvm_queue_receiver {
 	uint64_t messages;    /* peeked */
 	uint64_t bytes;
 	uint64_t peer_incarnation;
-	uint64_t ended_before; /* incarnation of a peer whose end an earlier one of us was told */
+	uint64_t ended_before; /* incarnation of a peer that had left before we attached */
 	unsigned int entry;
 	bool closed;
 	struct crossvm_complaint complaint;
@@ -307,13 +307,22 @@ bool crossvm_queue_arm_receive(struct crossvm_queue *queue);
 bool crossvm_queue_arm_send(struct crossvm_queue *queue, size_t size);
 
 /*
- * Half-close: the peer receives what was committed and then -CROSSVM_ENODATA. A peer that
- * attaches later is told too, once; the one after it waits for us to come back. A send end that
- * closed before a peer attached is no error for it: its messages wait.
+ * Half-close: the peer receives what was committed and then -CROSSVM_ENODATA. So does a peer that
+ * attaches later, if there is something left for it or we still receive; else it waits for us to
+ * come back, which is no restart to it.
  */
 void crossvm_queue_close_send(struct crossvm_queue *queue);
-/* Half-close: the peer's next send gets -CROSSVM_ESHUTDOWN. */
+/*
+ * Half-close: the peer's next send gets -CROSSVM_ESHUTDOWN. A peer that attaches later is not told:
+ * its messages wait for us to come back.
+ */
 void crossvm_queue_close_receive(struct crossvm_queue *queue);
+
+/*
+ * Has the peer attached, and not closed both of its halves? That is what it wrote: it stays true for
+ * a peer that was killed.
+ */
+bool crossvm_queue_peer_attached(const struct crossvm_queue *queue);
 
 /* What happened so far, readable by either side and by a third one that can read the dataport. */
 struct crossvm_half_info {

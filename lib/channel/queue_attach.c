@@ -70,6 +70,14 @@ static int attach_receiver(struct crossvm_queue *queue)
 	return 0;
 }
 
+bool crossvm_queue_peer_attached(const struct crossvm_queue *queue)
+{
+	const struct crossvm_abi_state *peer = &queue_peer(queue)->state;
+
+	return load(&peer->incarnation) &&
+	       !(load_acquire(&peer->send_closed) && load(&peer->receive_closed));
+}
+
 /* Who the peer is now; its head is checked when it is first looked at. */
 static int attach_peer(struct crossvm_queue *queue)
 {
@@ -83,7 +91,10 @@ static int attach_peer(struct crossvm_queue *queue)
 	queue->receiver.peer_incarnation = incarnation;
 	if (load(&peer->receive_closed))
 		queue->sender.left_before = incarnation;
-	queue->receiver.ended_before = load(&queue_own(queue)->state.end_seen);
+	/* A peer that left before we came, and left nothing to receive, is past: wait for the next. */
+	if (!crossvm_queue_peer_attached(queue) &&
+	    load(&queue_in(queue)->head.position) == queue->receiver.tail)
+		queue->receiver.ended_before = incarnation;
 	return channel_queue_compare_peer(queue, &queue->complaint);
 }
 

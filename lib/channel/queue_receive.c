@@ -62,7 +62,9 @@ static int receiver_refresh(struct crossvm_queue *queue)
 		    (start - r->read > r->ring_bytes - held || start % CROSSVM_RECORD_ALIGN))
 			return complain(&r->complaint, CROSSVM_BAD_START, r->read, start);
 		if (!r->peer_incarnation || start == r->read) {
-			bool restarted = r->peer_incarnation;
+			/* Who had left before we came has not restarted, but come. */
+			bool restarted =
+				r->peer_incarnation && r->peer_incarnation != r->ended_before;
 
 			r->peer_incarnation = incarnation;
 			if (restarted)
@@ -79,7 +81,6 @@ static int receiver_refresh(struct crossvm_queue *queue)
 static int receiver_end(struct crossvm_queue *queue)
 {
 	struct crossvm_queue_receiver *r = &queue->receiver;
-	struct crossvm_abi_state *own = &queue_own(queue)->state;
 	/* Acquires the release in crossvm_queue_close_send: the head read next is the last. */
 	uint64_t closed = load_acquire(&queue_peer(queue)->state.send_closed);
 	int rc;
@@ -87,11 +88,7 @@ static int receiver_end(struct crossvm_queue *queue)
 	if (!closed || r->peer_incarnation == r->ended_before)
 		return 0;
 	rc = receiver_refresh(queue);
-	if (rc)
-		return rc;
-	if (load(&own->end_seen) != r->peer_incarnation)
-		store(&own->end_seen, r->peer_incarnation);
-	return -CROSSVM_ENODATA;
+	return rc ? rc : -CROSSVM_ENODATA;
 }
 
 /* 1 when there is something to read, 0 when not, or an error. */

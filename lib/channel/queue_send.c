@@ -107,7 +107,8 @@ static int sender_check_peer(struct crossvm_queue *queue)
 			return rc;
 		known = s->peer_incarnation;
 		s->peer_incarnation = incarnation;
-		if (known)
+		/* Who had left before we came has not restarted, but come. */
+		if (known && known != s->left_before)
 			return -CROSSVM_ECONNRESET;
 	}
 	return sender_receiver_left(queue, incarnation) ? -CROSSVM_ESHUTDOWN : 0;

@@ -97,15 +97,47 @@ static void for_a_receiver_that_comes_later(void **state)
 	assert_int_equal(take_one(&pair, 1), -CROSSVM_ENODATA);
 	crossvm_queue_detach(&pair.queue[1]);
 
-	/* The end was told; the next receiver waits for the next sender. */
+	/* Nothing is left; the next receiver waits for the next sender. */
 	assert_int_equal(pair_attach(&pair, 1), 0);
 	assert_int_equal(take_one(&pair, 1), -CROSSVM_EAGAIN);
 	assert_true(crossvm_queue_arm_receive(&pair.queue[1]));
 	assert_int_equal(pair_attach(&pair, 0), 0);
 	assert_int_equal(send_one(&pair, 0), 0);
-	assert_int_equal(take_one(&pair, 1), -CROSSVM_ECONNRESET);
 	assert_int_equal(take_one(&pair, 1), 0);
 	crossvm_queue_detach(&pair.queue[0]);
+	assert_int_equal(take_one(&pair, 1), -CROSSVM_ENODATA);
+	pair_free(&pair);
+}
+
+/* One program only receives; the next one at the other end is not told that nothing comes. */
+static void but_not_of_who_left_without_a_word(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	pair_init(&pair, 4096);
+	crossvm_queue_detach(&pair.queue[0]);
+	assert_int_equal(pair_attach(&pair, 1), 0);
+	assert_int_equal(take_one(&pair, 1), -CROSSVM_EAGAIN);
+	assert_false(crossvm_queue_peer_attached(&pair.queue[1]));
+	/* Who was there when it closed is. */
+	assert_int_equal(pair_attach(&pair, 0), 0);
+	assert_int_equal(take_one(&pair, 1), -CROSSVM_EAGAIN);
+	crossvm_queue_detach(&pair.queue[0]);
+	assert_int_equal(take_one(&pair, 1), -CROSSVM_ENODATA);
+	pair_free(&pair);
+}
+
+/* It sends nothing, and says so, but is still there to receive. */
+static void also_for_who_comes_while_it_listens(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	pair_init(&pair, 4096);
+	crossvm_queue_close_send(&pair.queue[0]);
+	assert_int_equal(pair_attach(&pair, 1), 0);
+	assert_true(crossvm_queue_peer_attached(&pair.queue[1]));
 	assert_int_equal(take_one(&pair, 1), -CROSSVM_ENODATA);
 	pair_free(&pair);
 }
@@ -133,6 +165,8 @@ int main(void)
 		cmocka_unit_test(for_the_sender),
 		cmocka_unit_test(for_the_sender_after_one_message_at_most),
 		cmocka_unit_test(for_a_receiver_that_comes_later),
+		cmocka_unit_test(but_not_of_who_left_without_a_word),
+		cmocka_unit_test(also_for_who_comes_while_it_listens),
 		cmocka_unit_test(without_what_was_only_reserved),
 	};
 
