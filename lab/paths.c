@@ -168,10 +168,9 @@ int lab_check_guest_programs(const struct lab_paths *paths, enum crossvm_arch ar
 	if (arch == lab_native_arch())
 		lab_error("%s is missing: build or install crossvm again", missing);
 	else
-		lab_error(
-			"%s is missing: install gcc-%s-linux-gnu, configure the build anew (meson "
-			"setup --reconfigure), and build",
-			missing, arch == CROSSVM_ARCH_AARCH64 ? "aarch64" : "x86-64");
+		lab_error("%s is missing: install the cross compiler for %s (make packages does), "
+			  "configure the build anew (meson setup --reconfigure), and build",
+			  missing, lab_arch_name(arch));
 	return -ENOENT;
 }
 
