@@ -8,6 +8,7 @@
 #ifndef CROSSVM_LIB_BACKEND_H
 #define CROSSVM_LIB_BACKEND_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,7 +48,7 @@ struct crossvm_connection {
 	struct crossvm_mapping dataport;
 	struct crossvm_mapping status;    /* none: device of revision 1 */
 	struct crossvm_mapping registers; /* none: not needed by what was opened */
-	_Atomic uint64_t counted;         /* the total where there is no status page */
+	_Atomic uint64_t counted;         /* the total where there is no status page (any more) */
 	_Atomic int gone;                 /* -errno once the host side or the device has gone */
 	/* Of the waiting thread. */
 	uint64_t seen_total;
@@ -98,6 +99,15 @@ int crossvm_access_check(const struct crossvm_connection *conn, const char *memb
 
 /* Emit through the register of a guest's device. */
 int crossvm_register_emit(struct crossvm_connection *conn);
+
+/*
+ * Whether a guest's device is known to have been removed. Its memory has gone with it, so nothing of
+ * it may be touched; a component's stays.
+ */
+static inline bool crossvm_connection_unplugged(const struct crossvm_connection *conn)
+{
+	return atomic_load_explicit(&conn->gone, memory_order_relaxed) == -ENODEV;
+}
 
 /* Record that the other side has gone. @return error. */
 int crossvm_connection_gone(struct crossvm_connection *conn, int error, const char *sentence);

@@ -175,7 +175,7 @@ int crossvm_connection_fd(const struct crossvm_connection *conn)
 
 uint64_t crossvm_connection_total(const struct crossvm_connection *conn)
 {
-	if (conn->status.address)
+	if (conn->status.address && !crossvm_connection_unplugged(conn))
 		return crossvm_status_total(conn->status.address);
 	return atomic_load_explicit(&conn->counted, memory_order_relaxed);
 }
@@ -192,7 +192,7 @@ int crossvm_connection_peer(const struct crossvm_connection *conn, uint32_t memb
 	if (member_id >= conn->info.member_count)
 		return crossvm_fail(-EINVAL, "%s: there is no member %u of %u", conn->name,
 				    member_id, conn->info.member_count);
-	if (conn->status.address)
+	if (conn->status.address && !crossvm_connection_unplugged(conn))
 		crossvm_status_peer(conn->status.address, member_id, peer);
 	else
 		*peer = (struct crossvm_peer){.state = CROSSVM_PEER_UNKNOWN};

@@ -113,7 +113,8 @@ static void pci_close(struct crossvm_connection *conn)
 	struct pci_connection *pci = of(conn);
 
 	/* Whoever gets the lock for himself is the last one. */
-	if (pci->registers_fd >= 0 && !flock(pci->registers_fd, LOCK_EX | LOCK_NB))
+	if (pci->registers_fd >= 0 && !crossvm_connection_unplugged(conn) &&
+	    !flock(pci->registers_fd, LOCK_EX | LOCK_NB))
 		crossvm_store32(conn->registers.address, CROSSVM_REG_CONTROL, 0);
 	if (pci->registers_fd >= 0)
 		close(pci->registers_fd);

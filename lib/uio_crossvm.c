@@ -59,8 +59,9 @@ static int take(struct crossvm_connection *conn)
 
 /*
  * One system call for each event: epoll tells every interrupt once, whether or not it is then read
- * from the device. (To block in read() would be one call too, but one that goes on after a signal.) What has not been read keeps the device readable for others who poll it, so a
- * wait that only looks reads.
+ * from the device. (To block in read() would be one call too, but one that goes on after a signal.)
+ * What has not been read keeps the device readable for others who poll it, so a wait that only looks
+ * reads. The status page is not touched once the device has been removed, for it is gone as well.
  */
 static int uio_sleep(struct crossvm_connection *conn, int timeout_ms)
 {
@@ -78,7 +79,9 @@ static int uio_sleep(struct crossvm_connection *conn, int timeout_ms)
 				      : crossvm_fail(-errno, "cannot wait: %s", strerror(errno));
 	if (ready == 0)
 		return -ETIMEDOUT;
-	/* Otherwise peers have changed, or the device has been removed; or it is of revision 1. */
+	if (event.events & (EPOLLERR | EPOLLHUP))
+		return gone(conn);
+	/* Otherwise peers have changed, or the device is of revision 1. */
 	return crossvm_connection_total(conn) != conn->seen_total ? 0 : take(conn);
 }
 

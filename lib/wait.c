@@ -57,12 +57,14 @@ struct finding {
 	bool *changed;
 };
 
-/* @return 1 when there is something to tell, 0, or -EPROTO. */
+/* @return 1 when there is something to tell, 0, -EPROTO or -ENODEV. */
 static int look(struct crossvm_connection *conn, struct finding *finding)
 {
 	uint64_t total = crossvm_connection_total(conn);
 	bool found = false;
 
+	if (crossvm_connection_unplugged(conn))
+		return crossvm_fail(-ENODEV, "%s: its device has been removed", conn->name);
 	if (finding->changed && conn->status.address) {
 		uint32_t generation = crossvm_status_generation(conn->status.address);
 
@@ -75,6 +77,9 @@ static int look(struct crossvm_connection *conn, struct finding *finding)
 				    "%s: the host's count of events went back from %llu to %llu",
 				    conn->name, (unsigned long long)conn->seen_total,
 				    (unsigned long long)total);
+	/* For those who ask when the page is gone. */
+	if (conn->status.address)
+		atomic_store_explicit(&conn->counted, total, memory_order_relaxed);
 	finding->count = total - conn->seen_total;
 	conn->seen_total = total;
 	return found || finding->count;
@@ -86,8 +91,11 @@ static int wait_until(struct crossvm_connection *conn, const struct deadline *de
 	for (;;) {
 		int left = deadline_left(deadline);
 		int error = conn->ops->arm(conn);
-		int found = look(conn, finding);
+		int found;
 
+		if (error && crossvm_connection_unplugged(conn))
+			return error;
+		found = look(conn, finding);
 		if (found)
 			return found < 0 ? found : 0;
 		if (error)

@@ -82,7 +82,9 @@ void crossvm_connection_close(struct crossvm_connection *conn);
 
 /*
  * The dataport, mapped for as long as the connection is open. It is shared memory: whatever is read
- * from it may change at any time and must be treated as a peer's input.
+ * from it may change at any time and must be treated as a peer's input. When a guest's device is
+ * removed (unplugged, its driver unbound), its memory goes with it: a process that touches the
+ * dataport then, or emits, gets SIGBUS; one that waits gets -ENODEV.
  *
  * @bytes: set to its exact size; NULL is accepted.
  * @return its address; NULL for a connection of events only or opened without READ and WRITE.

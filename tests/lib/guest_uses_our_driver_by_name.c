@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "fake_guest.h"
 #include "fixture.h"
@@ -184,6 +185,30 @@ static void a_removed_device_ends_waits(void **state)
 	crossvm_connection_close(conn);
 }
 
+static void nothing_of_a_removed_device_is_touched(void **state)
+{
+	struct crossvm_connection *conn = fake_guest_must_open(&guest, 0);
+	struct crossvm_peer peer;
+	uint64_t count;
+
+	(void)state;
+	fake_guest_events(&guest, 3);
+	assert_int_equal(crossvm_connection_wait(conn, -1, NULL), 0);
+	/* Nobody holds the other end of what stands for the device, and its memory goes. */
+	close(guest.fifo);
+	guest.fifo = -1;
+	assert_int_equal(crossvm_connection_wait(conn, -1, &count), -ENODEV);
+	fake_guest_resize(&guest, "sys/bus/pci/devices/" FAKE_MEMORY "/resource0", 0);
+	assert_int_equal(crossvm_connection_wait(conn, -1, &count), -ENODEV);
+	assert_int_equal(count, 0);
+	assert_int_equal(crossvm_connection_wait(conn, 0, NULL), -ENODEV);
+	assert_int_equal(crossvm_connection_wait_change(conn, 5, NULL, NULL), -ENODEV);
+	assert_int_equal(crossvm_connection_total(conn), 3);
+	assert_int_equal(crossvm_connection_peer(conn, 1, &peer), 0);
+	assert_int_equal(peer.state, CROSSVM_PEER_UNKNOWN);
+	crossvm_connection_close(conn);
+}
+
 static void another_name_is_not_found(void **state)
 {
 	struct crossvm_connection *conn;
@@ -255,6 +280,7 @@ int main(void)
 		TEST(a_signal_ends_a_wait),
 		TEST(a_read_only_vm_is_named_and_refused),
 		TEST(a_removed_device_ends_waits),
+		TEST(nothing_of_a_removed_device_is_touched),
 		TEST(another_name_is_not_found),
 		TEST(the_link_by_name_serves_where_the_numbered_file_is_hidden),
 		TEST(list_opens_nothing),
