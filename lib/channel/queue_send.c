@@ -297,7 +297,8 @@ int crossvm_queue_trim(struct crossvm_queue *queue, size_t size)
 	       record_span(CROSSVM_RECORD_HEADER_BYTES, size);
 	store(ring_word(s->ring, s->last_offset), record_header(CROSSVM_RECORD_MESSAGE, size));
 	s->next -= less;
-	s->next_offset -= less;
+	/* Not less than it was: a reserve that failed may have gone on to the ring's beginning. */
+	s->next_offset = s->last_offset + record_span(CROSSVM_RECORD_HEADER_BYTES, size);
 	s->room += less;
 	s->bytes -= s->last_size - size;
 	s->last_size = size;

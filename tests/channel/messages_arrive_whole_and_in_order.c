@@ -163,6 +163,32 @@ static void as_reserved_trimmed_and_not_cancelled(void **state)
 	pair_free(&pair);
 }
 
+/* At the ring's very end, with nothing behind it, and trimmed when that has been found out. */
+static void also_trimmed_after_a_reserve_that_failed(void **state)
+{
+	struct pair pair;
+	struct crossvm_queue *a = &pair.queue[0];
+	struct crossvm_message message;
+	size_t max;
+	void *data;
+
+	(void)state;
+	pair_init(&pair, 4096);
+	max = crossvm_queue_max_message(a);
+	assert_int_equal(crossvm_queue_reserve(a, max, &data, CROSSVM_NOW), 0);
+	fill(data, 100, 1);
+	assert_int_equal(crossvm_queue_reserve(a, 8, &data, CROSSVM_NOW), -CROSSVM_EAGAIN);
+	assert_int_equal(crossvm_queue_trim(a, 100), 0);
+	assert_int_equal(crossvm_queue_reserve(a, 200, &data, CROSSVM_NOW), 0);
+	fill(data, 200, 2);
+	crossvm_queue_commit(a);
+	assert_int_equal(crossvm_queue_peek(&pair.queue[1], &message, CROSSVM_NOW), 0);
+	assert_true(message.size == 100 && filled(message.data, 100, 1));
+	assert_int_equal(crossvm_queue_peek(&pair.queue[1], &message, CROSSVM_NOW), 0);
+	assert_true(message.size == 200 && filled(message.data, 200, 2));
+	pair_free(&pair);
+}
+
 static void unless_the_buffer_is_too_small(void **state)
 {
 	struct pair pair;
@@ -195,6 +221,7 @@ int main(void)
 		cmocka_unit_test(gathered_from_pieces),
 		cmocka_unit_test(in_batches_that_are_larger_than_the_ring),
 		cmocka_unit_test(as_reserved_trimmed_and_not_cancelled),
+		cmocka_unit_test(also_trimmed_after_a_reserve_that_failed),
 		cmocka_unit_test(unless_the_buffer_is_too_small),
 	};
 
