@@ -219,6 +219,8 @@ int crossvm_broadcast_peek(struct crossvm_broadcast_reader *r, struct crossvm_me
 	bool spun = false;
 	int bad = 0;
 
+	/* What was peeked before is not accepted any more: our position may change. */
+	r->peeked_span = 0;
 	for (;;) {
 		int rc = reader_find(r, message);
 

@@ -174,6 +174,12 @@ static void and_nothing_torn_is_accepted(void **state)
 	assert_int_equal(crossvm_broadcast_accept(&air.reader[0]), -CROSSVM_EAGAIN);
 	assert_int_equal(crossvm_broadcast_accept(&air.reader[0]), -CROSSVM_EINVAL);
 	expect(&air, 0, 1, 1000, 0);
+	/* Nor what was peeked before a peek that failed. */
+	assert_int_equal(crossvm_broadcast_peek(&air.reader[0], &message, &lost, CROSSVM_NOW), 0);
+	assert_int_equal(write_attach(&air, 0), 0);
+	assert_int_equal(crossvm_broadcast_peek(&air.reader[0], &message, &lost, CROSSVM_NOW),
+			 -CROSSVM_ECONNRESET);
+	assert_int_equal(crossvm_broadcast_accept(&air.reader[0]), -CROSSVM_EINVAL);
 	air_free(&air);
 }
 
