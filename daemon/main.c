@@ -27,6 +27,7 @@ struct arguments {
 	const char *user;
 	const char *group;
 	const char *path;
+	unsigned int busy_poll_us;
 	bool check;
 	bool verbose;
 };
@@ -39,12 +40,30 @@ static const char usage[] =
 	"                    else $XDG_RUNTIME_DIR/crossvm)\n"
 	"  --user USER       who to become when started as root (default: crossvm)\n"
 	"  --group GROUP     likewise (default: USER's group)\n"
+	"  --busy-poll US    look for more for that many microseconds after each event before\n"
+	"                    sleeping (default: 0); faster, where a processor is free for it\n"
 	"  --check           only check the system file\n"
 	"  --verbose         say when components come and go\n"
 	"  --help, --version\n"
 	"\n"
 	"Exit status: 0 after SIGTERM or SIGINT, 1 on failure, 2 if the system file or an\n"
 	"argument is wrong; then nothing was started.\n";
+
+static int parse_busy_poll(const char *text, unsigned int *us)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-' || value > SERVER_BUSY_POLL_MAX_US) {
+		fprintf(stderr, "crossvmd: --busy-poll takes 0 to %u microseconds, not '%s'.\n",
+			SERVER_BUSY_POLL_MAX_US, text);
+		return -EINVAL;
+	}
+	*us = (unsigned int)value;
+	return 0;
+}
 
 /* @return -1 to go on, else the exit status. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -53,6 +72,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 		{"socket-dir", required_argument, NULL, 's'},
 		{"user", required_argument, NULL, 'u'},
 		{"group", required_argument, NULL, 'g'},
+		{"busy-poll", required_argument, NULL, 'b'},
 		{"check", no_argument, NULL, 'c'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
@@ -72,6 +92,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'g':
 			arguments->group = optarg;
+			break;
+		case 'b':
+			if (parse_busy_poll(optarg, &arguments->busy_poll_us))
+				return EXIT_STATUS_BAD_INPUT;
 			break;
 		case 'c':
 			arguments->check = true;
@@ -126,6 +150,7 @@ static int serve(const struct arguments *arguments, const struct crossvm_system 
 	if (error)
 		return error;
 	error = server_create(&server, system, arguments->socket_dir, &rights, log);
+	server.busy_poll_us = arguments->busy_poll_us;
 	if (!error)
 		error = rights_drop(&rights, log);
 	if (!error) {

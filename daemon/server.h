@@ -25,6 +25,8 @@ struct server_state {
 	_Atomic uint64_t served; /* grows while workers get anything done */
 };
 
+#define SERVER_BUSY_POLL_MAX_US 10000u
+
 struct server {
 	const struct log *log;
 	struct log_limit limit; /* for what VMs cause */
@@ -37,7 +39,8 @@ struct server {
 	struct route_connection *connections;
 	struct clients_component *components;
 	struct clients clients;
-	bool stopping;        /* this worker is to end */
+	unsigned int busy_poll_us; /* how long a worker looks for more before it sleeps */
+	bool stopping;             /* this worker is to end */
 	uint8_t *initial_fds; /* bit set of descriptors that are open from the start to the end */
 	size_t num_initial_fds;
 };

@@ -8,9 +8,32 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/watchdog.h"
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/*
+ * Dispatch, looking for a moment before sleeping: to sleep and to be woken takes longer than many an
+ * answer does. Only ever after something was served, so an idle daemon sleeps.
+ */
+static int dispatch(const struct server *server)
+{
+	const uint64_t end = server->busy_poll_us ? now_us() + server->busy_poll_us : 0;
+	int served = 0;
+
+	while (!served && end && now_us() < end)
+		served = crossvm_host_dispatch(server->host, 0);
+	return served ? served : crossvm_host_dispatch(server->host, -1);
+}
 
 /*
  * Serve until told to stop. dispatch returns 0 when only the watchdog's signal came, which means
@@ -29,7 +52,7 @@ static enum worker_end serve(struct server *server)
 			watchdog_start();
 			busy = true;
 		}
-		served = crossvm_host_dispatch(server->host, -1);
+		served = dispatch(server);
 		if (served < 0) {
 			log_write(server->log, CROSSVM_LOG_ERROR, "a worker cannot serve: %s",
 				  strerror(-served));

@@ -70,7 +70,8 @@ static void make_system(char *system)
 			       i, DATAPORT_KIB);
 }
 
-static void attach_all(struct daemon *daemon, struct vm vms[CONNECTIONS][2])
+static void attach_all(struct daemon *daemon, const char *busy_poll_us,
+		       struct vm vms[CONNECTIONS][2])
 {
 	struct rlimit descriptors;
 	char system[CONNECTIONS * 128];
@@ -79,7 +80,7 @@ static void attach_all(struct daemon *daemon, struct vm vms[CONNECTIONS][2])
 	descriptors.rlim_cur = descriptors.rlim_max;
 	assert_return_code(setrlimit(RLIMIT_NOFILE, &descriptors), errno);
 	make_system(system);
-	daemon_start(daemon, system, NULL);
+	daemon_start(daemon, system, "--busy-poll", busy_poll_us, NULL);
 	for (int i = 0; i < CONNECTIONS; i++) {
 		char name[16];
 
@@ -91,15 +92,14 @@ static void attach_all(struct daemon *daemon, struct vm vms[CONNECTIONS][2])
 	}
 }
 
-static void an_idle_daemon_costs_nothing(void **state)
+static void costs_nothing(struct daemon *daemon, const char *busy_poll_us)
 {
-	struct daemon *daemon = *state;
 	static struct vm vms[CONNECTIONS][2];
 	struct usage before[PROCESSES], after[PROCESSES];
 	unsigned long long memory_kib = 0;
 	pid_t processes[PROCESSES];
 
-	attach_all(daemon, vms);
+	attach_all(daemon, busy_poll_us, vms);
 	processes[0] = daemon->pid;
 	processes[1] = daemon_worker(daemon);
 	sleep(1); /* the watchdog stops when it finds nothing going on */
@@ -124,8 +124,20 @@ static void an_idle_daemon_costs_nothing(void **state)
 	assert_int_equal(daemon_stop(daemon), 0);
 }
 
+static void an_idle_daemon_costs_nothing(void **state)
+{
+	costs_nothing(*state, "0");
+}
+
+/* It polls after events only. */
+static void neither_does_one_that_polls(void **state)
+{
+	costs_nothing(*state, "10000");
+}
+
 static const struct CMUnitTest tests[] = {
 	DAEMON_TEST(an_idle_daemon_costs_nothing),
+	DAEMON_TEST(neither_does_one_that_polls),
 };
 
 TESTS_MAIN(tests)
