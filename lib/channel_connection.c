@@ -228,38 +228,38 @@ static int attach(struct crossvm_channel *channel, const struct crossvm_channel_
 }
 
 int crossvm_channel_open(const char *name, const struct crossvm_channel_options *options,
-			 struct crossvm_channel **result)
+			 struct crossvm_channel **channel)
 {
 	const unsigned int access = CROSSVM_OPEN_READ | CROSSVM_OPEN_WRITE | CROSSVM_OPEN_EMIT;
 	struct crossvm_channel_options defaults;
 	struct crossvm_connection_info info;
-	struct crossvm_channel *channel;
+	struct crossvm_channel *opened;
 	int rc;
 
 	crossvm_channel_options_init(&defaults);
 	if (!options)
 		options = &defaults;
-	channel = calloc(1, sizeof(*channel));
-	if (!channel)
+	opened = calloc(1, sizeof(*opened));
+	if (!opened)
 		return crossvm_fail(-ENOMEM, "out of memory for the channel '%s'", name);
-	rc = crossvm_connection_open(name, access, options->open, &channel->conn);
+	rc = crossvm_connection_open(name, access, options->open, &opened->conn);
 	if (rc)
 		goto out_free;
-	crossvm_connection_info(channel->conn, &info);
-	channel->own_id = info.member_id;
-	channel->member_count = info.member_count;
-	strncpy(channel->name, info.name, sizeof(channel->name) - 1);
-	rc = attach(channel, options);
+	crossvm_connection_info(opened->conn, &info);
+	opened->own_id = info.member_id;
+	opened->member_count = info.member_count;
+	strncpy(opened->name, info.name, sizeof(opened->name) - 1);
+	rc = attach(opened, options);
 	if (rc)
 		goto out_close;
-	(void)check_peer(channel);
-	*result = channel;
+	(void)check_peer(opened);
+	*channel = opened;
 	return 0;
 
 out_close:
-	crossvm_connection_close(channel->conn);
+	crossvm_connection_close(opened->conn);
 out_free:
-	free(channel);
+	free(opened);
 	return rc;
 }
 
