@@ -40,13 +40,20 @@ qemu_arch() {
 	esac
 }
 
+need_write() {
+	die "$(id -un) may not write $1: be the user who built here, make it yours with" \
+		"'chown -R $(id -un) $data_dir', or name a folder of your own with CROSSVM_DATA=DIR"
+}
+
 # Hold lock NAME until this script ends; a second caller waits and then finds the work done.
 lock() {
-	mkdir -p "$data_dir/locks"
-	exec {lock_fd}>"$data_dir/locks/$1"
+	local file=$data_dir/locks/$1
+	mkdir -p "$data_dir/locks" 2>/dev/null || need_write "$data_dir"
+	touch "$file" 2>/dev/null || need_write "$file"
+	exec {lock_fd}>"$file"
 	flock -n "$lock_fd" && return
 	say "another run is at work on $1: waiting for it"
-	flock -w 1800 "$lock_fd" || die "waited 30 minutes for the lock $data_dir/locks/$1: give up"
+	flock -w 1800 "$lock_fd" || die "waited 30 minutes for the lock $file: give up"
 }
 
 # Replace directory DST by SRC in one step that an interrupt cannot leave half done.
