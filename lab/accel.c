@@ -56,6 +56,20 @@ void lab_accel_remember_failure(const char *data)
 	fclose(file);
 }
 
+static int check_kvm(void)
+{
+	int error = access(KVM, R_OK | W_OK) == 0 ? 0 : errno;
+
+	if (error)
+		lab_error("CROSSVM_ACCEL asks for KVM, but " KVM
+			  " cannot be used: %s; %s, or unset "
+			  "CROSSVM_ACCEL to have the VMs emulated",
+			  strerror(error),
+			  error == EACCES ? "add yourself to its group"
+					  : "load the module kvm_intel, kvm_amd or kvm");
+	return -error;
+}
+
 static int choose_by_wish(const char *wish, enum lab_accel_choice *choice)
 {
 	if (strcmp(wish, "tcg") == 0) {
@@ -64,7 +78,7 @@ static int choose_by_wish(const char *wish, enum lab_accel_choice *choice)
 	}
 	if (strcmp(wish, "kvm") == 0) {
 		*choice = LAB_ACCEL_KVM;
-		return 0;
+		return check_kvm();
 	}
 	lab_error("CROSSVM_ACCEL is '%s', but may be tcg or kvm only", wish);
 	return -EINVAL;
