@@ -80,7 +80,8 @@ static void print_help(FILE *out)
 
 static void print_command_help(const struct command *command)
 {
-	printf("Usage: crossvm lab %s %s\n\n", command->name, command->usage);
+	printf("Usage: crossvm lab %s%s%s\n\n", command->name, *command->usage ? " " : "",
+	       command->usage);
 	printf("%c%s.\n%s%s", command->summary[0] - 'a' + 'A', command->summary + 1,
 	       command->help[0] ? "\n" : "", command->help);
 }
