@@ -38,11 +38,31 @@ static void or_never(void **state)
 	fake_defer_mappings(false);
 }
 
+/* What the guest's access finds no memory for ends the VM, but its frames are given back. */
+static void or_in_part(void **state)
+{
+	(void)state;
+	for (int failing = 0; failing < 6; failing++) {
+		struct machine m;
+
+		set_up(&m);
+		(void)fake_fail_allocation(failing);
+		fake_guest_store(m.vm, guest_bar(&m, 1, 1) + 0x1000, 3, 4);
+		(void)fake_fail_allocation(-1);
+		assert_non_null(fake_death());
+		crossvm_connections_destroy(m.vm);
+		assert_int_equal(fake_usage.mappings, m.before.mappings);
+		machine_free(&m);
+	}
+	fake_defer_mappings(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(at_the_first_access),
 		cmocka_unit_test(or_never),
+		cmocka_unit_test(or_in_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <sel4vm/guest_vm_util.h>
+#include <vspace/page.h>
 #include <vspace/vspace.h>
 
 #include "vmm/sel4/internal.h"
@@ -72,8 +73,40 @@ static vm_frame_t next_frame(uintptr_t address, void *cookie)
 	vm_frame_t frame = frame_at(bar, address - bar->placed);
 
 	frame.vaddr = address;
-	bar->handed = address - bar->placed + ((size_t)1 << frame.size_bits);
 	return frame;
+}
+
+/* A guest-physical address, in a pointer because libsel4vspace wants it so. */
+static void *address_in(const struct sel4_bar *bar, size_t offset)
+{
+	return (void *)(bar->placed + offset); // NOLINT(performance-no-int-to-ptr)
+}
+
+static bool is_mapped(const struct sel4_bar *bar, size_t offset)
+{
+	vspace_t *vspace = vm_get_vspace(bar->owner->connection->vm);
+
+	return vspace_get_cap(vspace, address_in(bar, offset)) == frame_at(bar, offset).cptr;
+}
+
+/*
+ * Unmap what a mapping that failed has left behind: libsel4vm takes all of it for unmapped, and to
+ * unmap what is not there fails an assertion of libsel4utils.
+ */
+static void unmap_partial(const struct sel4_bar *bar)
+{
+	vspace_t *vspace = vm_get_vspace(bar->owner->connection->vm);
+	size_t offset = 0;
+
+	while (offset < bar->bytes && is_mapped(bar, offset)) {
+		size_t bits = frame_at(bar, offset).size_bits;
+
+		vspace_unmap_pages(vspace, address_in(bar, offset), 1, bits, VSPACE_PRESERVE);
+		offset += (size_t)1 << bits;
+	}
+	/* The one that failed may be mapped and not booked. */
+	if (offset < bar->bytes)
+		(void)seL4_ARCH_Page_Unmap(frame_at(bar, offset).cptr);
 }
 
 /*
@@ -85,29 +118,14 @@ static void release(struct sel4_bar *bar)
 	vm_t *vm = bar->owner->connection->vm;
 	vka_t *vka = vm->vka;
 
+	/* Pages are mapped in order, so the last one says whether all are. */
+	if (!is_mapped(bar, bar->bytes - CROSSVM_PAGE_BYTES))
+		unmap_partial(bar);
 	vm->vka = VSPACE_PRESERVE;
 	vm_free_reserved_memory(vm, bar->reservation);
 	vm->vka = vka;
 	bar->reservation = NULL;
 	bar->placed = SEL4_NOT_PLACED;
-}
-
-/* Unmap what a failed vm_map_reservation() has left behind; libsel4vm takes it for unmapped. */
-static void unmap_partial(struct sel4_bar *bar)
-{
-	vspace_t *vspace = vm_get_vspace(bar->owner->connection->vm);
-	size_t offset = 0;
-
-	while (offset < bar->handed) {
-		size_t bits = frame_at(bar, offset).size_bits;
-
-		/* A guest-physical address, in a pointer because libsel4vspace wants it so. */
-		vspace_unmap_pages(
-			vspace,
-			(void *)(bar->placed + offset), // NOLINT(performance-no-int-to-ptr)
-			1, bits, VSPACE_PRESERVE);
-		offset += (size_t)1 << bits;
-	}
 }
 
 static void place(struct sel4_bar *bar, uintptr_t address)
@@ -118,11 +136,8 @@ static void place(struct sel4_bar *bar, uintptr_t address)
 	if (!bar->reservation)
 		return;
 	bar->placed = address;
-	bar->handed = 0;
-	if (vm_map_reservation(vm, bar->reservation, next_frame, bar)) {
-		unmap_partial(bar);
+	if (vm_map_reservation(vm, bar->reservation, next_frame, bar))
 		release(bar);
-	}
 }
 
 static bool decodes(const struct sel4_bar *bar)

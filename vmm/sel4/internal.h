@@ -45,7 +45,6 @@ struct sel4_bar {
 	size_t bytes;     /* 0: the device has no such BAR */
 	uintptr_t placed; /* guest-physical address, or SEL4_NOT_PLACED */
 	vm_memory_reservation_t *reservation;
-	size_t handed; /* bytes whose frames the last mapping asked for */
 };
 
 /* An interrupt line: one number, and the connections of the VM that share it. */

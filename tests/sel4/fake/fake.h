@@ -60,6 +60,7 @@ struct fake_mapping {
 	seL4_CPtr cap;
 	seL4_CapRights_t rights;
 	bool cacheable;
+	bool booked; /* by libsel4utils, and not only in the page tables */
 	struct fake_mapping *next;
 };
 

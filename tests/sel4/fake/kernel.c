@@ -7,6 +7,7 @@
 
 #include <vka/capops.h>
 #include <utils/util.h>
+#include <vspace/page.h>
 
 #include "fake.h"
 
@@ -22,6 +23,7 @@ static struct slot {
 	struct frame *frame;
 	bool allocated;
 	bool mapped;
+	vspace_t *vspace; /* where, if mapped */
 } slots[SLOTS];
 
 struct fake_usage fake_usage;
@@ -241,6 +243,7 @@ const struct fake_mapping *fake_mapping_at(const vspace_t *vspace, uintptr_t add
 	return mapping;
 }
 
+/* The hardware's page tables come first, then libsel4utils' books: either can be out of memory. */
 bool fake_map(vspace_t *vspace, uintptr_t address, seL4_CPtr cap, seL4_CapRights_t rights,
 	      size_t size_bits, bool cacheable)
 {
@@ -261,24 +264,39 @@ bool fake_map(vspace_t *vspace, uintptr_t address, seL4_CPtr cap, seL4_CapRights
 	};
 	vspace->mappings = mapping;
 	slot->mapped = true;
+	slot->vspace = vspace;
 	fake_usage.mappings++;
-	return true;
+	mapping->booked = !fake_allocation_fails();
+	return mapping->booked;
 }
 
-static void unmap(vspace_t *vspace, uintptr_t address)
+static void unmap(struct fake_mapping **here)
 {
-	struct fake_mapping **here = &vspace->mappings;
+	struct fake_mapping *mapping = *here;
 
-	while (*here && address - (*here)->address >= (uintptr_t)1 << (*here)->size_bits)
+	slots[mapping->cap].mapped = false;
+	*here = mapping->next;
+	__real_free(mapping);
+	fake_usage.mappings--;
+}
+
+int seL4_ARCH_Page_Unmap(seL4_CPtr cap)
+{
+	struct fake_mapping **here;
+
+	if (!slots[cap].mapped)
+		return 0;
+	for (here = &slots[cap].vspace->mappings; (*here)->cap != cap;)
 		here = &(*here)->next;
-	if (*here) {
-		struct fake_mapping *mapping = *here;
+	unmap(here);
+	return 0;
+}
 
-		slots[mapping->cap].mapped = false;
-		*here = mapping->next;
-		__real_free(mapping);
-		fake_usage.mappings--;
-	}
+seL4_CPtr vspace_get_cap(vspace_t *vspace, void *vaddr)
+{
+	const struct fake_mapping *mapping = fake_mapping_at(vspace, (uintptr_t)vaddr);
+
+	return mapping && mapping->booked ? mapping->cap : seL4_CapNull;
 }
 
 void *vspace_map_pages(vspace_t *vspace, seL4_CPtr caps[], uintptr_t cookies[],
@@ -290,20 +308,32 @@ void *vspace_map_pages(vspace_t *vspace, seL4_CPtr caps[], uintptr_t cookies[],
 	if (num_pages != 1 || !memory)
 		return NULL;
 	/* The VMM's addresses are this process's. */
-	return fake_map(vspace, (uintptr_t)memory, caps[0], rights, size_bits, cacheable) ? memory
-											  : NULL;
+	if (fake_map(vspace, (uintptr_t)memory, caps[0], rights, size_bits, cacheable))
+		return memory;
+	seL4_ARCH_Page_Unmap(caps[0]);
+	return NULL;
 }
 
-/* With an allocator, the real one deletes the capabilities that were mapped. */
+/*
+ * The real one asserts that afterwards its books say something else than before. With an allocator,
+ * it deletes the capabilities that were mapped.
+ */
 void vspace_unmap_pages(vspace_t *vspace, void *vaddr, size_t num_pages, size_t size_bits,
 			vka_t *vka)
 {
 	for (size_t i = 0; i < num_pages; i++) {
 		uintptr_t address = (uintptr_t)vaddr + (i << size_bits);
-		const struct fake_mapping *mapping = fake_mapping_at(vspace, address);
-		cspacepath_t path = {.capPtr = mapping ? mapping->cap : 0};
+		struct fake_mapping **here = &vspace->mappings;
+		cspacepath_t path;
 
-		unmap(vspace, address);
+		while (*here && address - (*here)->address >= (uintptr_t)1 << (*here)->size_bits)
+			here = &(*here)->next;
+		if (!*here || !(*here)->booked) {
+			fake_die("libsel4utils asserts: a page is unmapped that is not mapped");
+			return;
+		}
+		path.capPtr = (*here)->cap;
+		unmap(here);
 		if (vka) {
 			vka_cnode_delete(&path);
 			vka_cspace_free_path(vka, path);

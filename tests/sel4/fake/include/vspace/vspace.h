@@ -17,5 +17,6 @@ void *vspace_map_pages(vspace_t *vspace, seL4_CPtr caps[], uintptr_t cookies[],
 		       seL4_CapRights_t rights, size_t num_pages, size_t size_bits, int cacheable);
 void vspace_unmap_pages(vspace_t *vspace, void *vaddr, size_t num_pages, size_t size_bits,
 			vka_t *vka);
+seL4_CPtr vspace_get_cap(vspace_t *vspace, void *vaddr);
 
 #endif
