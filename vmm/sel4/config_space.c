@@ -9,6 +9,7 @@
 #define PCI_COMMAND_END 0x06
 #define PCI_BARS        0x10
 #define PCI_BARS_END    0x28
+#define PCI_DEVICES     32
 
 /* A guest can make libsel4vmmplatsupport pass any width: four bytes fit the value. */
 static size_t clamp(int size)
@@ -50,45 +51,51 @@ static int config_write(void *cookie, int offset, int size, uint32_t value)
 	return 0;
 }
 
-static bool is_full(const vmm_pci_space_t *pci)
+/* The first device without a function, where vmm_pci_add_entry() would put one too; -1 if none. */
+static int free_device(const vmm_pci_space_t *pci)
 {
-	for (unsigned int i = 0; i < sizeof(pci->bus0) / sizeof(pci->bus0[0]); i++)
+	for (int i = 0; i < PCI_DEVICES; i++)
 		if (!pci->bus0[i][0])
-			return false;
-	return true;
+			return i;
+	return -1;
 }
 
+/*
+ * Without vmm_pci_add_entry(), which writes to NULL when there is no memory, and has no counterpart
+ * that would take the entry out again.
+ */
 int sel4_config_space_add(struct sel4_connection *c)
 {
 	vmm_pci_space_t *pci = c->connection->pci;
-	vmm_pci_entry_t entry = {
-		.cookie = c,
-		.ioread = config_read,
-		.iowrite = config_write,
-	};
+	int device = free_device(pci);
+	vmm_pci_entry_t *entry;
 
-	if (is_full(pci)) {
+	if (device < 0) {
 		crossvm_vmm_error(
 			c->connection,
 			"the VM's PCI space has no free slot: it takes 31 devices in all");
 		return -ENOSPC;
 	}
-	if (vmm_pci_add_entry(pci, entry, &c->pci_address)) {
+	entry = calloc(1, sizeof(*entry));
+	if (!entry) {
 		crossvm_vmm_error(c->connection, "no memory for its entry in the PCI space");
 		return -ENOMEM;
 	}
-	c->in_pci_space = true;
+	*entry = (vmm_pci_entry_t){
+		.cookie = c,
+		.ioread = config_read,
+		.iowrite = config_write,
+	};
+	pci->bus0[device][0] = entry;
+	c->pci_entry = &pci->bus0[device][0];
 	return 0;
 }
 
 void sel4_config_space_remove(struct sel4_connection *c)
 {
-	vmm_pci_entry_t **slot = &c->connection->pci->bus0[c->pci_address.dev][c->pci_address.fun];
-
-	if (!c->in_pci_space)
+	if (!c->pci_entry)
 		return;
-	/* There is no call to take an entry out: vmm_pci_add_entry() has put it on the heap. */
-	free(*slot);
-	*slot = NULL;
-	c->in_pci_space = false;
+	free(*c->pci_entry);
+	*c->pci_entry = NULL;
+	c->pci_entry = NULL;
 }

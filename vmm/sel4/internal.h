@@ -70,8 +70,7 @@ struct sel4_connection {
 	vka_object_t scratch;
 	seL4_CPtr *tail;
 	size_t tail_pages;
-	vmm_pci_address_t pci_address;
-	bool in_pci_space;
+	vmm_pci_entry_t **pci_entry; /* its place in the PCI space, or NULL */
 	bool told_of_read_only;
 	struct sel4_line *line;
 	struct sel4_connection *next_on_line;

@@ -57,8 +57,10 @@ int vmm_pci_add_entry(vmm_pci_space_t *space, vmm_pci_entry_t entry, vmm_pci_add
 		if (space->bus0[i][0])
 			continue;
 		space->bus0[i][0] = calloc(1, sizeof(entry));
-		if (!space->bus0[i][0])
+		if (!space->bus0[i][0]) {
+			fake_die("libsel4vmmplatsupport writes to NULL");
 			return -1;
+		}
 		*space->bus0[i][0] = entry;
 		if (addr)
 			*addr = (vmm_pci_address_t){.dev = i};
