@@ -179,7 +179,8 @@ void crossvm_device_registers_write(struct crossvm_device *dev, uint32_t offset,
 /*
  * Record events for the guest in state and status page; the caller then interrupts. Where several
  * threads touch a device, each must do so for itself, and interrupt_changed must raise again what
- * is pending: a call may return while another thread still publishes its events.
+ * is pending: a call may return while another thread still publishes its events, and with
+ * options.reads_untrapped they do not assert INTA before it has.
  */
 void crossvm_device_events_add(struct crossvm_device *dev, uint64_t count);
 /*

@@ -26,9 +26,18 @@ static inline bool crossvm_peers_pending(const struct crossvm_device_state *stat
 	       state->generation != state->acked_generation;
 }
 
+/*
+ * What interrupts the guest. Where it reads the mirror that is what it finds there, and no more: an
+ * event that another thread has counted and is still publishing would interrupt for nothing, again
+ * and again, if that thread does not get to run meanwhile. It interrupts when it is done.
+ */
 static inline bool crossvm_is_pending(const struct crossvm_device_state *state)
 {
-	return state->total != state->acked_total || crossvm_peers_pending(state);
+	if (crossvm_reads_trap(state))
+		return state->total != state->acked_total || crossvm_peers_pending(state);
+	return state->shown_total != state->acked_total ||
+	       ((state->control & CROSSVM_CONTROL_PEER_CHANGES) &&
+		state->shown_generation != state->acked_generation);
 }
 
 /* Call interrupt_changed, if anybody wants it. */
@@ -43,10 +52,11 @@ void crossvm_config_init(struct crossvm_device_state *state, enum crossvm_functi
 /* Derive intx_off from config space. */
 void crossvm_config_update_intx(struct crossvm_device_state *state);
 
-/* registers.c: mark what the guest sees now as shown, and write it to the mirror. */
-void crossvm_registers_publish(struct crossvm_device *dev);
-/* registers.c: show events in the mirror's count, if none are shown yet. Any thread. */
-void crossvm_count_publish(struct crossvm_device *dev);
+/*
+ * registers.c: mark what the guest sees now as shown, and write it to the mirror. total is what the
+ * status page says by now. One thread at a time.
+ */
+void crossvm_registers_publish(struct crossvm_device *dev, uint64_t total);
 /* Fill the mirror. */
 void crossvm_registers_fill(struct crossvm_device *dev);
 

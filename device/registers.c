@@ -122,30 +122,33 @@ static void mirror_register(struct crossvm_device *dev, uint32_t reg)
 }
 
 /*
- * The count in the mirror has one writer at a time, so that a guest which adds up what it reads
- * adds up right: while nothing is shown, whoever moves shown_total; from then on the guest's
- * acknowledgement. What is shown before the mirror says so can only be acknowledged by a guest that
- * looks nowhere first; the other way round, an acknowledgement of what the guest has seen could go
- * lost.
+ * Show events in the mirror's count, if none are shown yet: those that the status page has, so that
+ * a guest which acknowledges them finds them there.
+ *
+ * The count has one writer at a time, so that a guest which adds up what it reads adds up right:
+ * while nothing is shown, who publishes; from then on the guest's acknowledgement. What is shown
+ * before the mirror says so can only be acknowledged by a guest that looks nowhere first; the other
+ * way round, an acknowledgement of what the guest has seen could go lost.
  */
-void crossvm_count_publish(struct crossvm_device *dev)
+static void publish_count(struct crossvm_device *dev, uint64_t total)
 {
 	struct crossvm_device_state *state = dev->state;
 	uint64_t acked = state->acked_total;
-	uint64_t pending = state->total - acked;
+	uint64_t pending = total - acked;
 	uint32_t count = pending < UINT32_MAX ? (uint32_t)pending : UINT32_MAX;
 
-	if (count != 0 &&
-	    atomic_compare_exchange_strong(&state->shown_total, &(uint64_t){acked}, acked + count))
-		mirror_value(dev, CROSSVM_REG_EVENT_COUNT, count);
+	if (count == 0 || state->shown_total != acked)
+		return;
+	state->shown_total = acked + count;
+	mirror_value(dev, CROSSVM_REG_EVENT_COUNT, count);
 }
 
 /* Every event comes this way, so it says what there is to say and no more. */
-void crossvm_registers_publish(struct crossvm_device *dev)
+void crossvm_registers_publish(struct crossvm_device *dev, uint64_t total)
 {
 	struct crossvm_device_state *state = dev->state;
-	uint64_t total = state->total;
 
+	publish_count(dev, total);
 	if (state->shown_generation == state->acked_generation)
 		show_peers(state);
 	state->latched_total = total;

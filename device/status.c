@@ -44,12 +44,14 @@ void crossvm_status_fill(struct crossvm_device *dev)
 
 static void publish_once(struct crossvm_device *dev)
 {
+	uint64_t total = dev->state->total;
+
 	/* Release: pairs with the guest's acquire, so it sees what came before the event. */
-	__atomic_store_n(&dev->status->total_events, dev->state->total, __ATOMIC_RELEASE);
+	__atomic_store_n(&dev->status->total_events, total, __ATOMIC_RELEASE);
 	/* Release: the entries of peers[] that changed are seen before the new generation. */
 	__atomic_store_n(&dev->status->generation, dev->state->generation, __ATOMIC_RELEASE);
 	if (!crossvm_reads_trap(dev->state))
-		crossvm_registers_publish(dev);
+		crossvm_registers_publish(dev, total);
 }
 
 /*
@@ -62,8 +64,6 @@ void crossvm_publish(struct crossvm_device *dev)
 	struct crossvm_device_state *state = dev->state;
 	uint32_t seen;
 
-	if (!crossvm_reads_trap(state))
-		crossvm_count_publish(dev);
 	atomic_fetch_add(&state->changes, 1);
 	do {
 		if (atomic_exchange(&state->publishing, 1) != 0)

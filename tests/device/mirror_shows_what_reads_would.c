@@ -77,12 +77,41 @@ static void a_trapped_read_agrees(void **state)
 	assert_int_equal(get(rig, CROSSVM_REG_EVENT_COUNT), 2);
 }
 
+/*
+ * Defect 4: a thread has counted an event and is preempted before the pages say so. Meanwhile the
+ * guest acknowledges what it sees, and another thread counts one more.
+ */
+static void what_is_not_published_is_not_acknowledged(void **state)
+{
+	struct rig rig[1];
+
+	(void)state;
+	start_mirrored(rig);
+	crossvm_device_events_add(&rig->dev, 1);
+	rig->state.total++;
+	rig->state.changes++;
+	rig->state.publishing = 1;
+	put(rig, CROSSVM_REG_PENDING, 1);
+	crossvm_device_events_add(&rig->dev, 1);
+	assert_int_equal(seen(rig, CROSSVM_REG_EVENT_COUNT), 0);
+	assert_false(crossvm_device_intx_level(&rig->dev));
+	put(rig, CROSSVM_REG_PENDING, 1);
+	/* It goes on. */
+	rig->state.publishing = 0;
+	crossvm_device_events_add(&rig->dev, 0);
+	assert_int_equal(rig->status.total_events, 3);
+	assert_int_equal(seen(rig, CROSSVM_REG_EVENT_COUNT), 2);
+	assert_int_equal(seen(rig, CROSSVM_REG_PENDING), CROSSVM_PENDING_EVENTS);
+	assert_true(crossvm_device_intx_level(&rig->dev));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_is_there_from_the_start),
 		cmocka_unit_test(live_registers_follow),
 		cmocka_unit_test(a_trapped_read_agrees),
+		cmocka_unit_test(what_is_not_published_is_not_acknowledged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
