@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Arm: the virtual GIC of libsel4vm, and the PCI window of libsel4vmmplatsupport. */
+#include <sel4vm/guest_irq_controller.h>
+#include <sel4vm/guest_vcpu_fault.h>
 #include <sel4vm/guest_vm.h>
 #include <sel4vmmplatsupport/plat/vpci.h>
 
@@ -28,6 +30,20 @@ int __wrap_vm_vgic_maintenance_handler(vm_vcpu_t *vcpu)
 	return result;
 }
 
+/* An error says that the guest has disabled it: enabling it calls acknowledged() in lines.c. */
+static void drive(vm_vcpu_t *vcpu, int irq, bool asserted)
+{
+	if (asserted)
+		(void)vm_inject_irq(vcpu, irq);
+}
+
+/* Had it no register, libsel4vm would have ended the VM before. */
+static bool stored_value(vm_vcpu_t *vcpu, uint64_t *value)
+{
+	*value = get_vcpu_fault_data(vcpu);
+	return true;
+}
+
 /* There is no such call; the handler stays and finds no line of that number. */
 static void forget_irq(vm_vcpu_t *vcpu, int irq)
 {
@@ -42,5 +58,7 @@ const struct sel4_arch sel4_arch = {
 	.no_irq = -1,
 	.window_start = PCI_MEM_REGION_ADDR,
 	.window_last = PCI_MEM_REGION_ADDR + PCI_MEM_REGION_SIZE - 1,
+	.drive = drive,
+	.stored_value = stored_value,
 	.forget_irq = forget_irq,
 };

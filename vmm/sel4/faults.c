@@ -3,7 +3,6 @@
  * What traps: stores to the register page, and to a dataport that this VM may only read. All of a
  * BAR is mapped readable, so nothing else can. Whatever the guest stores, it goes on.
  */
-#include <sel4vm/guest_vcpu_fault.h>
 #include <utils/util.h>
 
 #include "vmm/sel4/internal.h"
@@ -14,19 +13,16 @@ static bool touches(size_t offset, size_t bytes, uint32_t reg)
 }
 
 /*
- * The value counts for one register only. Elsewhere it is not asked for: on x86 a store of an
- * immediate has no register to take it from.
+ * The value counts for one register only, and elsewhere is not asked for. A store whose value
+ * libsel4vm cannot tell leaves that register as it is.
  */
-static uint64_t stored_value(vm_vcpu_t *vcpu, size_t offset, size_t bytes)
-{
-	return touches(offset, bytes, CROSSVM_REG_CONTROL) ? get_vcpu_fault_data(vcpu) : 0;
-}
-
 static void registers_written(struct sel4_connection *c, vm_vcpu_t *vcpu, size_t offset,
 			      size_t bytes)
 {
-	uint64_t value = stored_value(vcpu, offset, bytes);
+	uint64_t value = 0;
 
+	if (touches(offset, bytes, CROSSVM_REG_CONTROL) && !sel4_arch.stored_value(vcpu, &value))
+		return;
 	crossvm_device_registers_write(&c->connection->device, (uint32_t)offset, &value,
 				       bytes < sizeof(value) ? bytes : sizeof(value));
 }

@@ -138,6 +138,10 @@ struct sel4_arch {
 	/* Where BARs may stand. */
 	uintptr_t window_start;
 	uintptr_t window_last; /* the last byte */
+	/* Assert or deassert a line, as far as the interrupt controller knows levels. */
+	void (*drive)(vm_vcpu_t *vcpu, int irq, bool asserted);
+	/* What a store that trapped stores; false where libsel4vm cannot tell. */
+	bool (*stored_value)(vm_vcpu_t *vcpu, uint64_t *value);
 	/* Withdraw the handler of an interrupt, where libsel4vm can. */
 	void (*forget_irq)(vm_vcpu_t *vcpu, int irq);
 };

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Interrupt lines. INTA is a level, but libsel4vm can only inject, and on Arm it drops an injection
+ * Interrupt lines. INTA is a level, but on Arm libsel4vm can only inject, and it drops an injection
  * while the interrupt is still in the guest's list registers, that is until the guest's EOI. It
  * drops it too while the guest has the interrupt disabled. So we inject when something comes, and
  * look again at the two moments when an injection may have been dropped before: at the EOI and
  * when the guest enables the interrupt. libsel4vm calls the acknowledge callback at both. What the
  * device counts as unacknowledged decides, so no interrupt comes for nothing.
+ *
+ * On x86 nothing is dropped but by a reset of the interrupt controller, at which the callback comes
+ * too.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,9 +41,7 @@ static void update(struct sel4_vm *record, struct sel4_line *line)
 	vm_t *vm = record->vm;
 
 	line->replay = false;
-	/* An error says that the guest has disabled it: enabling comes here again. */
-	if (is_asserted(line))
-		(void)vm_inject_irq(vm->vcpus[BOOT_VCPU], line->irq);
+	sel4_arch.drive(vm->vcpus[BOOT_VCPU], line->irq, is_asserted(line));
 }
 
 /*

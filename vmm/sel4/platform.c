@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include <sel4vm/guest_irq_controller.h>
 #include <sel4vm/boot.h>
 #include <utils/util.h>
 #include <vspace/page.h>
@@ -216,7 +215,7 @@ static void remove_connection(struct crossvm_vmm_connection *connection)
 static void interrupt(struct crossvm_vmm_connection *connection)
 {
 	if (crossvm_device_intx_level(&connection->device))
-		(void)vm_inject_irq(connection->vm->vcpus[BOOT_VCPU], connection->irq);
+		sel4_arch.drive(connection->vm->vcpus[BOOT_VCPU], connection->irq, true);
 }
 
 static void interrupt_changed(struct crossvm_vmm_connection *connection)

@@ -90,6 +90,9 @@ int fake_irq_take(vm_t *vm);
 void fake_irq_eoi(vm_t *vm, int irq);
 /* An interrupt of some other device. */
 void fake_irq_other(vm_t *vm, int irq);
+/* x86: a pin looks at its level from now on; the guest initialises the interrupt controller. */
+void fake_pic_look_at_level(vm_t *vm, int irq);
+void fake_pic_reset(vm_t *vm);
 /* Whether a handler is registered. */
 bool fake_irq_has_handler(vm_t *vm, int irq);
 /* Numbers that a guest has: the first for connections, and how many follow it. */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The i8259 pair, edge triggered: an injection is a pulse, which sets the request bit. It stays set
- * while the pin is masked or in service, until the guest takes the interrupt; more pulses add
- * nothing. The handlers are libsel4vm's, by pin and for all VMs together. Priorities and cascade do
- * not matter here.
+ * The i8259 pair. A pin that looks at edges sets the request bit at one. It stays set while the pin
+ * is masked or in service, until the guest takes the interrupt; more edges add nothing. On a pin
+ * that looks at levels, the request is the level. An injection is a pulse. The handlers are
+ * libsel4vm's, by pin and for all VMs together. Priorities and cascade do not matter here.
+ *
+ * And what libsel4vm's decoder says of the store that trapped.
  */
 #include <stdlib.h>
 
@@ -17,7 +19,12 @@ struct fake_interrupts {
 	bool requested[PINS];
 	bool in_service[PINS];
 	bool masked[PINS];
+	bool level[PINS];
+	bool looks_at_level[PINS];
 };
+
+/* In the real one no header has it, and vmm/sel4 declares it for itself. */
+void vm_decode_ept_violation(vm_vcpu_t *vcpu, int *reg, seL4_Word *immediate, int *bytes);
 
 static struct {
 	irq_ack_fn_t ack;
@@ -57,13 +64,56 @@ int vm_register_irq(vm_vcpu_t *vcpu, int irq, irq_ack_fn_t ack_fn, void *cookie)
 	return 0;
 }
 
+int vm_set_irq_level(vm_vcpu_t *vcpu, int irq, int irq_level)
+{
+	struct fake_interrupts *pic = vcpu->vm->interrupts;
+
+	if (irq < 0 || irq >= PINS) {
+		fake_die("the VMM asserts: no such pin");
+		return 0;
+	}
+	if (pic->looks_at_level[irq])
+		pic->requested[irq] = irq_level != 0;
+	else if (irq_level && !pic->level[irq])
+		pic->requested[irq] = true;
+	pic->level[irq] = irq_level != 0;
+	return pic->masked[irq] ? -1 : 0;
+}
+
 int vm_inject_irq(vm_vcpu_t *vcpu, int irq)
 {
-	if (irq < 0 || irq >= PINS)
-		fake_die("the VMM asserts: no such pin");
-	else
-		vcpu->vm->interrupts->requested[irq] = true;
+	vm_set_irq_level(vcpu, irq, 1);
+	vm_set_irq_level(vcpu, irq, 0);
 	return 0;
+}
+
+/* The guest's driver of the i8259 begins with a reset, which drops what is requested of edges. */
+void fake_pic_reset(vm_t *vm)
+{
+	struct fake_interrupts *pic = vm->interrupts;
+
+	for (int i = 0; i < PINS; i++) {
+		bool edge = pic->requested[i] && !pic->looks_at_level[i];
+
+		pic->level[i] = false;
+		pic->masked[i] = false;
+		pic->requested[i] = pic->requested[i] && !edge;
+		if (edge)
+			fake_irq_eoi(vm, i);
+		pic->masked[i] = true;
+	}
+}
+
+void fake_pic_look_at_level(vm_t *vm, int irq)
+{
+	vm->interrupts->looks_at_level[irq] = true;
+}
+
+void vm_decode_ept_violation(vm_vcpu_t *vcpu, int *reg, seL4_Word *immediate, int *bytes)
+{
+	*reg = vcpu->fault.has_register ? 0 : -1;
+	*immediate = 0;
+	*bytes = (int)vcpu->fault.bytes;
 }
 
 void fake_irq_enable(vm_t *vm, int irq)
@@ -83,7 +133,7 @@ int fake_irq_take(vm_t *vm)
 	for (int i = 0; i < PINS; i++) {
 		if (!pic->requested[i] || pic->masked[i] || pic->in_service[i])
 			continue;
-		pic->requested[i] = false;
+		pic->requested[i] = pic->looks_at_level[i];
 		pic->in_service[i] = true;
 		return i;
 	}
