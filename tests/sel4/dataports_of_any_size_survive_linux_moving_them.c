@@ -103,12 +103,37 @@ static void nowhere(void **state)
 	machine_free(&m);
 }
 
+/* Defect 13: a guest that moves a BAR over another again and again fills nobody's log. */
+static void over_another(void **state)
+{
+	const struct dataport two[] = {{2, 12}, {2, 12}};
+	uintptr_t bar[2];
+	struct machine m;
+
+	(void)state;
+	machine_make(&m);
+	machine_connect(&m, 2, two, irq_each);
+	bar[0] = guest_bar(&m, 1, 1);
+	bar[1] = guest_bar(&m, 2, 1);
+	for (uint64_t i = 0; i < 100; i++) {
+		fake_config_write(m.pci, 1, 0x14, 4, (uint32_t)bar[1]);
+		fake_guest_store(m.vm, bar[1], i, 4);
+		assert_int_equal(*(uint32_t *)fake_frame_memory(m.dataports[1].frames[0]), i);
+		fake_config_write(m.pci, 1, 0x14, 4, (uint32_t)bar[0]);
+		fake_guest_store(m.vm, bar[0], i, 4);
+		assert_int_equal(*(uint32_t *)fake_frame_memory(m.dataports[0].frames[0]), i);
+	}
+	assert_int_equal(fake_log_lines(), 0);
+	machine_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_ones_first),
 		cmocka_unit_test(large_ones_first),
 		cmocka_unit_test(swap),
+		cmocka_unit_test(over_another),
 		cmocka_unit_test(nowhere),
 	};
 

@@ -161,23 +161,44 @@ static uintptr_t wanted(const struct sel4_bar *bar)
 	return in_window(bar, address) ? (uintptr_t)address : SEL4_NOT_PLACED;
 }
 
-/* BARs that do not decode stay where they are, unless somebody else wants the place. */
-static bool must_leave(const struct sel4_bar *bar, const struct sel4_bar *for_bar)
+/* Whether a BAR stands where another wants to be. */
+static bool is_in_the_way(const struct sel4_bar *bar, const struct sel4_bar *of)
 {
-	if (bar->placed == SEL4_NOT_PLACED)
-		return false;
-	if (!for_bar)
-		return decodes(bar) && bar->placed != wanted(bar);
-	return !decodes(bar) && bar->placed <= wanted(for_bar) + for_bar->bytes - 1 &&
-	       wanted(for_bar) <= bar->placed + bar->bytes - 1;
+	return bar->placed != SEL4_NOT_PLACED && bar->placed <= wanted(of) + of->bytes - 1 &&
+	       wanted(of) <= bar->placed + bar->bytes - 1;
 }
 
-static void make_room(struct sel4_vm *record, const struct sel4_bar *for_bar)
+/* Take away what no longer belongs where it is. */
+static void clear_places(struct sel4_vm *record)
 {
 	for (struct sel4_connection *c = record->connections; c; c = c->next)
 		for (unsigned int i = 0; i < SEL4_BARS; i++)
-			if (must_leave(&c->bars[i], for_bar))
+			if (c->bars[i].placed != SEL4_NOT_PLACED && decodes(&c->bars[i]) &&
+			    c->bars[i].placed != wanted(&c->bars[i]))
 				release(&c->bars[i]);
+}
+
+/*
+ * BARs that do not decode stay where they are, unless somebody else wants the place. Returns whether
+ * it is free. libsel4vm would say so too, and report it each time that a guest tries.
+ */
+static bool make_room(struct sel4_vm *record, const struct sel4_bar *for_bar)
+{
+	bool is_free = true;
+
+	for (struct sel4_connection *c = record->connections; c; c = c->next) {
+		for (unsigned int i = 0; i < SEL4_BARS; i++) {
+			struct sel4_bar *bar = &c->bars[i];
+
+			if (!is_in_the_way(bar, for_bar))
+				continue;
+			if (decodes(bar))
+				is_free = false;
+			else
+				release(bar);
+		}
+	}
+	return is_free;
 }
 
 static void settle_one(struct sel4_vm *record, struct sel4_bar *bar)
@@ -185,13 +206,13 @@ static void settle_one(struct sel4_vm *record, struct sel4_bar *bar)
 	if (bar->bytes == 0 || bar->placed != SEL4_NOT_PLACED || !decodes(bar) ||
 	    wanted(bar) == SEL4_NOT_PLACED)
 		return;
-	make_room(record, bar);
-	place(bar, wanted(bar));
+	if (make_room(record, bar))
+		place(bar, wanted(bar));
 }
 
 void sel4_bars_settle(struct sel4_vm *record)
 {
-	make_room(record, NULL);
+	clear_places(record);
 	for (struct sel4_connection *c = record->connections; c; c = c->next)
 		for (unsigned int i = 0; i < SEL4_BARS; i++)
 			settle_one(record, &c->bars[i]);

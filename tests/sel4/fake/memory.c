@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <sel4vm/guest_vcpu_fault.h>
+#include <utils/util.h>
 
 #include "fake.h"
 
@@ -38,9 +39,12 @@ vm_memory_reservation_t *vm_reserve_memory_at(vm_t *vm, uintptr_t addr, size_t s
 {
 	struct vm_memory_reservation *r;
 
-	for (r = vm->mem.reservations; r; r = r->next)
-		if (overlap(r, addr, size))
-			return NULL;
+	for (r = vm->mem.reservations; r; r = r->next) {
+		if (!overlap(r, addr, size))
+			continue;
+		ZF_LOGE("Failed to allocate vm reservation: Unable to create vspace reservation");
+		return NULL;
+	}
 	if (!fault_callback || fake_allocation_fails())
 		return NULL;
 	r = malloc(sizeof(*r));
