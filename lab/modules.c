@@ -10,15 +10,19 @@
 #include "lab/report.h"
 
 #define MODULE_LIST "/etc/crossvm/modules"
+/* Of dependencies; those of Linux end after three or four. */
+#define MAX_DEPTH 16
 
 /* Loaded by the agent, in this order after what they depend on. */
 static const char *const boot_modules[] = {"virtio_pci", "virtio_console", "uio"};
 /* There for who wants them: other ways to reach the device, and files from the host. */
-static const char *const more_modules[] = {"uio_pci_generic", "vfio-pci", "virtio-rng"};
+static const char *const more_modules[] = {"uio_pci_generic", "vfio-pci", "vfio_iommu_type1",
+					   "virtio-rng"};
 
 struct module {
-	char *name; /* with '_' for '-' */
-	char *path; /* below the kernel's folder modules/; of ours: absolute */
+	char *name;    /* with '_' for '-' */
+	char *path;    /* below the kernel's folder modules/; of ours: absolute */
+	char *depends; /* names with commas between; NULL before it was added */
 	bool added;
 };
 
@@ -138,23 +142,32 @@ static int add_dependencies(struct modules *modules, const char *depends, bool l
 	return error;
 }
 
-static void write_dependencies(struct modules *modules, const struct module *module,
-			       const char *depends)
+/* All that a module needs, in reverse order: modprobe loads a line from its end, and no more. */
+static void write_needed(struct modules *modules, const struct module *module, int depth)
 {
-	fprintf(modules->dep,
-		"%s:", module->path[0] == '/' ? "extra/uio_crossvm.ko" : module->path);
-	while (*depends) {
+	const char *depends = module->depends;
+
+	while (depends && *depends && depth <= MAX_DEPTH) {
 		char name[128];
 		size_t length = strcspn(depends, ",");
 		const struct module *needed;
 
 		snprintf(name, sizeof(name), "%.*s", (int)length, depends);
 		needed = find(modules, name);
-		if (needed)
+		if (needed) {
 			fprintf(modules->dep, " %s", needed->path);
+			write_needed(modules, needed, depth + 1);
+		}
 		depends += length;
 		depends += *depends == ',';
 	}
+}
+
+static void write_dependencies(struct modules *modules, const struct module *module)
+{
+	fprintf(modules->dep,
+		"%s:", module->path[0] == '/' ? "extra/uio_crossvm.ko" : module->path);
+	write_needed(modules, module, 0);
 	fprintf(modules->dep, "\n");
 }
 
@@ -165,7 +178,7 @@ static int add_module(struct modules *modules, struct module *module, bool load,
 	struct lab_elf elf;
 	int error;
 
-	if (module->added || depth > 16)
+	if (module->added || depth > MAX_DEPTH)
 		return 0;
 	module->added = true;
 	if (ours)
@@ -175,15 +188,19 @@ static int add_module(struct modules *modules, struct module *module, bool load,
 	snprintf(destination, sizeof(destination), "/usr/lib/modules/%s/%s", modules->release,
 		 ours ? "extra/uio_crossvm.ko" : module->path);
 	error = lab_elf_open(&elf, source);
-	if (!error)
-		error = add_dependencies(modules, elf.depends, load, depth);
 	if (!error) {
-		write_dependencies(modules, module, elf.depends);
-		error = lab_cpio_file(modules->cpio, destination, 0644, source);
-		if (load)
-			fprintf(modules->load, "%s\n", destination);
+		module->depends = strdup(elf.depends);
+		error = module->depends ? 0 : -ENOMEM;
 		lab_elf_close(&elf);
 	}
+	if (!error)
+		error = add_dependencies(modules, module->depends, load, depth);
+	if (!error) {
+		write_dependencies(modules, module);
+		error = lab_cpio_file(modules->cpio, destination, 0644, source);
+	}
+	if (!error && load)
+		fprintf(modules->load, "%s\n", destination);
 	if (error)
 		lab_error("cannot take the kernel module %s into the guest: %s", source,
 			  strerror(-error));
@@ -249,6 +266,7 @@ int lab_add_modules(struct lab_cpio *cpio, const char *kernel, const char *ours)
 	for (size_t i = 0; i < modules.count; i++) {
 		free(modules.list[i].name);
 		free(modules.list[i].path);
+		free(modules.list[i].depends);
 	}
 	free(modules.list);
 	return error;
