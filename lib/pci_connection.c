@@ -21,8 +21,7 @@
 #include "lib/error.h"
 #include "lib/list.h"
 #include "lib/nap.h"
-#include "lib/pci.h"
-#include "lib/status.h"
+#include "lib/pci_device.h"
 #include "lib/uio_device.h"
 
 #define DRIVER "uio_pci_generic"
@@ -148,97 +147,17 @@ static int map_registers(const struct crossvm_pci_function *events,
 			       PROT_READ | PROT_WRITE, registers, fd);
 }
 
-static void read_name(const struct crossvm_mapping *registers, char name[CROSSVM_NAME_BYTES])
+static int enable(void *context, const struct crossvm_pci_function *function)
 {
-	crossvm_load_words(name, registers->address, CROSSVM_REG_NAME, CROSSVM_NAME_BYTES);
-	crossvm_name_clean(name);
+	(void)context;
+	return crossvm_pci_enable_memory(function);
 }
 
-static int check_device(const struct pci_connection *pci)
+static int map(void *context, const struct crossvm_pci_function *function, unsigned int bar,
+	       size_t offset, size_t bytes, int protection, struct crossvm_mapping *mapping)
 {
-	const void *registers = pci->base.registers.address;
-	uint32_t magic;
-	uint32_t version;
-	uint32_t features;
-
-	if (pci->events.revision == CROSSVM_PCI_REVISION_1)
-		return crossvm_fail(-EPROTO,
-				    "%s: its device is of revision 1, which needs the driver "
-				    "uio_crossvm; load that module",
-				    pci->base.name);
-	magic = crossvm_load32(registers, CROSSVM_REG_MAGIC);
-	version = crossvm_load32(registers, CROSSVM_REG_VERSION);
-	features = crossvm_load32(registers, CROSSVM_REG_FEATURES);
-	if (magic != CROSSVM_ABI_MAGIC || version != CROSSVM_ABI_VERSION)
-		return crossvm_fail(
-			-EPROTO,
-			"%s: its device says magic 0x%08x, version %u instead of 0x%08x, %u; "
-			"install matching versions of crossvm",
-			pci->base.name, magic, version, CROSSVM_ABI_MAGIC, CROSSVM_ABI_VERSION);
-	if (!(features & CROSSVM_FEATURE_STATUS_PAGE))
-		return crossvm_fail(-EPROTO,
-				    "%s: its device has no status page, and so needs the "
-				    "driver uio_crossvm; load that module",
-				    pci->base.name);
-	return 0;
-}
-
-/* Where a connection's memory is, in either layout. */
-struct layout {
-	struct crossvm_pci_function memory;
-	size_t status_offset;
-	unsigned int dataport_bar;
-};
-
-static int find_layout(const struct pci_connection *pci, const char *root, struct layout *layout)
-{
-	uint32_t offset = crossvm_load32(pci->base.registers.address, CROSSVM_REG_STATUS_OFFSET);
-	int error;
-
-	if (offset % CROSSVM_PAGE_BYTES)
-		return crossvm_fail(-EPROTO, "%s: its device says a status page at 0x%x",
-				    pci->base.name, offset);
-	layout->status_offset = offset;
-	layout->dataport_bar = offset ? CROSSVM_SINGLE_BAR_DATAPORT : CROSSVM_BAR_DATAPORT;
-	if (offset) {
-		layout->memory = pci->events;
-		return 0;
-	}
-	if (crossvm_pci_pair(root, &pci->events, &layout->memory))
-		return crossvm_fail(-EPROTO,
-				    "%s: PCI device %s has no memory function beside it; put both "
-				    "functions of a connection into one slot",
-				    pci->base.name, pci->events.address);
-	error = crossvm_pci_enable_memory(&layout->memory);
-	return error;
-}
-
-static int map_memory(struct pci_connection *pci, const struct layout *layout)
-{
-	struct crossvm_connection *conn = &pci->base;
-	uint32_t id = crossvm_load32(conn->registers.address, CROSSVM_REG_CONNECTION_ID);
-	int protection = PROT_READ | (conn->access & CROSSVM_OPEN_WRITE ? PROT_WRITE : 0);
-	struct crossvm_peer self;
-	int error = crossvm_pci_map(&layout->memory, CROSSVM_BAR_STATUS, layout->status_offset,
-				    CROSSVM_PAGE_BYTES, PROT_READ, &conn->status, NULL);
-
-	if (error)
-		return error;
-	error = crossvm_status_read(conn->status.address, conn->name, &conn->info);
-	if (error)
-		return error;
-	if (conn->info.connection_id != id)
-		return crossvm_fail(-EPROTO,
-				    "%s: PCI devices %s and %s belong to connections %u and %u",
-				    conn->name, pci->events.address, layout->memory.address, id,
-				    conn->info.connection_id);
-	crossvm_status_peer(conn->status.address, conn->info.member_id, &self);
-	error = crossvm_access_check(conn, self.name);
-	if (error || !(conn->access & CROSSVM_OPEN_READ) || !conn->info.dataport_bytes)
-		return error;
-	return crossvm_pci_map(&layout->memory, layout->dataport_bar, 0,
-			       (size_t)conn->info.dataport_bytes, protection, &conn->dataport,
-			       NULL);
+	(void)context;
+	return crossvm_pci_map(function, bar, offset, bytes, protection, mapping, NULL);
 }
 
 static int take_first(void *entry, const char *found)
@@ -270,18 +189,13 @@ static int set_up_interrupt(struct pci_connection *pci, const char *root)
 
 static int attach(struct pci_connection *pci, const char *root)
 {
-	struct layout layout;
-	int error = check_device(pci);
+	const struct crossvm_pci_way way = {.enable = enable, .map = map};
+	int error = crossvm_pci_device_attach(&pci->base, root, &pci->events, &way);
 
-	if (!error)
-		error = find_layout(pci, root, &layout);
-	if (!error)
-		error = map_memory(pci, &layout);
 	if (!error)
 		error = set_up_interrupt(pci, root);
 	if (error)
 		return error;
-	pci->base.info.revision = pci->events.revision;
 	flock(pci->registers_fd, LOCK_SH);
 	crossvm_store32(pci->base.registers.address, CROSSVM_REG_CONTROL,
 			CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES);
@@ -308,7 +222,7 @@ static int is_wanted(void *context, const struct crossvm_pci_function *events)
 	error = map_registers(events, &pci->base.registers, &pci->registers_fd);
 	if (error)
 		return error;
-	read_name(&pci->base.registers, name);
+	crossvm_pci_device_name(&pci->base.registers, name);
 	if (strcmp(name, pci->base.name) == 0) {
 		pci->events = *events;
 		return 1;
@@ -379,11 +293,7 @@ static int add_to_list(void *context, const struct crossvm_pci_function *events)
 	error = map_registers(events, &registers, NULL);
 	if (error)
 		return error;
-	read_name(&registers, entry.name);
-	entry.member_access = crossvm_load32(registers.address, CROSSVM_REG_ACCESS);
-	entry.dataport_bytes =
-		crossvm_load32(registers.address, CROSSVM_REG_DATAPORT_BYTES) |
-		(uint64_t)crossvm_load32(registers.address, CROSSVM_REG_DATAPORT_BYTES + 4) << 32;
+	crossvm_pci_device_describe(&registers, &entry);
 	crossvm_unmap(&registers);
 	return crossvm_list_add(listing->list, &entry);
 }
