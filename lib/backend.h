@@ -78,6 +78,10 @@ int crossvm_component_list(const char *root, const struct crossvm_open_options *
 			   struct crossvm_list *list);
 int crossvm_uio_open(const struct crossvm_open_request *request, struct crossvm_connection **conn);
 int crossvm_uio_list(const char *root, struct crossvm_list *list);
+/* Stock vfio-pci, in a guest that has an IOMMU. */
+int crossvm_vfio_connection_open(const struct crossvm_open_request *request,
+				 struct crossvm_connection **conn);
+int crossvm_vfio_connection_list(const char *root, struct crossvm_list *list);
 /* Stock uio_pci_generic where it is bound, the PCI resources alone where nothing is. */
 int crossvm_pci_open(const struct crossvm_open_request *request, struct crossvm_connection **conn);
 int crossvm_pci_list(const char *root, struct crossvm_list *list);

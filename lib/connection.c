@@ -36,6 +36,7 @@ int crossvm_connection_open_below(const struct crossvm_open_request *request,
 				       struct crossvm_connection **) = {
 		crossvm_component_open,
 		crossvm_uio_open,
+		crossvm_vfio_connection_open,
 		crossvm_pci_open,
 	};
 	int error = check_name(request->name);
@@ -206,6 +207,8 @@ const char *crossvm_backend_name(enum crossvm_backend backend)
 		return "component";
 	case CROSSVM_BACKEND_UIO_CROSSVM:
 		return "uio_crossvm";
+	case CROSSVM_BACKEND_VFIO:
+		return "vfio-pci";
 	case CROSSVM_BACKEND_UIO_GENERIC:
 		return "uio_pci_generic";
 	case CROSSVM_BACKEND_SYSFS:

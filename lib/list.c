@@ -28,11 +28,12 @@ static int collect(const char *root, const struct crossvm_open_options *options,
 {
 	int component = crossvm_component_list(root, options, list);
 	int uio = component < 0 ? component : crossvm_uio_list(root, list);
-	int pci = uio < 0 ? uio : crossvm_pci_list(root, list);
+	int vfio = uio < 0 ? uio : crossvm_vfio_connection_list(root, list);
+	int pci = vfio < 0 ? vfio : crossvm_pci_list(root, list);
 
 	if (pci < 0)
 		return pci;
-	if (component && uio && pci)
+	if (component && uio && vfio && pci)
 		return crossvm_fail(
 			-ENODEV, "there is neither a component socket nor a crossvm device; on a "
 				 "host start crossvmd, in a guest load the module uio_crossvm");

@@ -45,6 +45,7 @@ struct crossvm_connection;
 enum crossvm_backend {
 	CROSSVM_BACKEND_COMPONENT,   /* on the host, through crossvmd's component socket */
 	CROSSVM_BACKEND_UIO_CROSSVM, /* in a guest, through our driver */
+	CROSSVM_BACKEND_VFIO,        /* in a guest with an IOMMU, through stock vfio-pci */
 	CROSSVM_BACKEND_UIO_GENERIC, /* in a guest, through stock uio_pci_generic: INTx, sysfs maps */
 	CROSSVM_BACKEND_SYSFS,       /* in a guest, PCI resources only: no interrupt, wait polls */
 };
@@ -71,7 +72,8 @@ struct crossvm_open_options {
  *   process, or this member, may not), -ENODEV (neither a guest device nor a component socket
  *   here), -ECONNREFUSED (nobody serves the socket that was named), -ETIMEDOUT (the daemon does not
  *   answer), -EPROTO (device or daemon speak another version, or nonsense), -EBUSY (too many have
- *   it open), -ENOMEM, -EMFILE and the like.
+ *   it open; with CROSSVM_BACKEND_VFIO, where a PCI slot belongs to one process and each connection
+ *   in it is opened once: it is), -ENOMEM, -EMFILE and the like.
  */
 int crossvm_connection_open(const char *name, unsigned int access,
 			    const struct crossvm_open_options *options,
@@ -84,7 +86,8 @@ void crossvm_connection_close(struct crossvm_connection *conn);
  * The dataport, mapped for as long as the connection is open. It is shared memory: whatever is read
  * from it may change at any time and must be treated as a peer's input. When a guest's device is
  * removed (unplugged, its driver unbound), its memory goes with it: a process that touches the
- * dataport then, or emits, gets SIGBUS; one that waits gets -ENODEV.
+ * dataport then, or emits, gets SIGBUS; one that waits gets -ENODEV. With CROSSVM_BACKEND_VFIO the
+ * removal waits until the connection is closed, and a wait gets -ENODEV before.
  *
  * @bytes: set to its exact size; NULL is accepted.
  * @return its address; NULL for a connection of events only or opened without READ and WRITE.
@@ -178,7 +181,7 @@ struct crossvm_list_entry {
 int crossvm_connection_list(const struct crossvm_open_options *options,
 			    struct crossvm_list_entry **entries);
 
-/* A backend's name: "component", "uio_crossvm", "uio_pci_generic", "sysfs". */
+/* A backend's name: "component", "uio_crossvm", "vfio-pci", "uio_pci_generic", "sysfs". */
 const char *crossvm_backend_name(enum crossvm_backend backend);
 
 /* A sentence on this thread's last failed call of this library; "" if none failed. */
