@@ -81,7 +81,8 @@ static int create_page(struct route_member *member)
 				       .member_id = member->id,
 				       .member_count = (uint32_t)connection->num_members,
 				       .access = member->access,
-				       .dataport_bytes = connection->dataport_bytes};
+				       .dataport_bytes = connection->dataport_bytes,
+				       .writers = connection->writers};
 
 	return page_create(&options, &member->page);
 }
@@ -120,6 +121,10 @@ static int create_connection(struct server *server, size_t index)
 	if (connection->members == NULL)
 		return -ENOMEM;
 	connection->num_members = from->num_members;
+	for (size_t i = 0; i < from->num_members; i++) {
+		if (from->members[i].access & CROSSVM_ACCESS_WRITE)
+			connection->writers |= UINT64_C(1) << i;
+	}
 	error = create_dataport(server, connection);
 	for (size_t i = 0; !error && i < from->num_members; i++)
 		error = create_member(server, connection, &from->members[i],
@@ -161,6 +166,7 @@ static int describe(struct route_member *member, bool single_layout, struct devi
 		.member_id = member->id,
 		.member_count = (uint32_t)connection->num_members,
 		.single_layout = single_layout,
+		.writers = connection->writers,
 		.peers = true,
 	};
 	if (connection->dataport_bytes == 0)

@@ -48,8 +48,10 @@ static void fill(struct crossvm_status_page *status, const struct page_options *
 	status->member_count = options->member_count;
 	status->access = options->access;
 	status->features = CROSSVM_FEATURE_STATUS_PAGE | CROSSVM_FEATURE_PEERS |
-			   (options->dataport_bytes > 0 ? CROSSVM_FEATURE_DATAPORT : 0);
+			   (options->dataport_bytes > 0 ? CROSSVM_FEATURE_DATAPORT : 0) |
+			   (options->writers ? CROSSVM_FEATURE_WRITERS : 0);
 	status->dataport_bytes = options->dataport_bytes;
+	status->writers = options->writers;
 	strncpy((char *)status->name, options->connection, CROSSVM_NAME_MAX);
 }
 

@@ -25,6 +25,7 @@ struct page_options {
 	uint32_t member_count;
 	uint32_t access;
 	uint64_t dataport_bytes;
+	uint64_t writers;
 };
 
 /*

@@ -64,6 +64,7 @@ struct route_connection {
 	const char *name;
 	uint32_t id; /* from 1; also its consume_id in every VM */
 	uint64_t dataport_bytes;
+	uint64_t writers; /* by member id, who may write the dataport */
 	int dataport_fd;  /* -1: none */
 	int read_only_fd; /* the same memory, for components that only read; -1: none */
 	struct route_member *members;

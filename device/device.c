@@ -47,6 +47,9 @@ const char *crossvm_device_options_check(const struct crossvm_device_options *op
 		return "the member id is not below the number of members";
 	if (options->access & ~(CROSSVM_ACCESS_READ | CROSSVM_ACCESS_WRITE))
 		return "the access has unknown bits";
+	if (options->member_count < CROSSVM_MAX_MEMBERS &&
+	    options->writers >> options->member_count != 0)
+		return "the writers are more than the members";
 	return check_dataport(options);
 }
 
@@ -69,6 +72,8 @@ uint32_t crossvm_features(const struct crossvm_device_options *options)
 		features |= CROSSVM_FEATURE_PEERS;
 	if (options->dataport_bytes != 0)
 		features |= CROSSVM_FEATURE_DATAPORT;
+	if (options->writers)
+		features |= CROSSVM_FEATURE_WRITERS;
 	return features;
 }
 

@@ -51,6 +51,7 @@ struct crossvm_device_options {
 	uint32_t member_count;         /* 1..CROSSVM_MAX_MEMBERS */
 	uint32_t access;         /* CROSSVM_ACCESS_*, READ at least when there is a dataport */
 	uint64_t dataport_bytes; /* whole pages; 0: event-only */
+	uint64_t writers;        /* by member id, who may write the dataport; 0: not told */
 	bool msi;                /* offer MSI (hosts that can deliver it) */
 	bool peers;              /* the host reports peer states (CROSSVM_FEATURE_PEERS) */
 	bool reads_untrapped;    /* the guest reads registers from crossvm_device.mirror */

@@ -35,6 +35,7 @@ void crossvm_status_fill(struct crossvm_device *dev)
 	__atomic_store_n(&status->access, options->access, __ATOMIC_RELAXED);
 	__atomic_store_n(&status->features, crossvm_features(options), __ATOMIC_RELAXED);
 	__atomic_store_n(&status->dataport_bytes, options->dataport_bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&status->writers, options->writers, __ATOMIC_RELAXED);
 	publish_name(status->name, options->name);
 	for (uint32_t i = 0; i < CROSSVM_MAX_MEMBERS; i++) {
 		publish_peer(&status->peers[i], dev->state->peers[i]);

@@ -130,6 +130,8 @@ struct crossvm_connection_options {
 	uint32_t member_count;
 	/* One PCI function with everything in it, for old guest software. Always so on seL4. */
 	bool single_layout;
+	/* Bit n: member n may write the dataport. 0: not told, for who does not know. */
+	uint64_t writers;
 	/* The caller reports peers with crossvm_peer_set(). */
 	bool peers;
 };

@@ -68,6 +68,8 @@ int crossvm_status_read(const void *page, const char *name, struct crossvm_conne
 	info->features = FIELD(page, features);
 	info->dataport_bytes =
 		load64_acquire(page, offsetof(struct crossvm_status_page, dataport_bytes));
+	if (info->features & CROSSVM_FEATURE_WRITERS)
+		info->writers = load64_acquire(page, offsetof(struct crossvm_status_page, writers));
 	if (info->member_count > CROSSVM_MAX_MEMBERS || info->member_id >= info->member_count)
 		return crossvm_fail(-EPROTO, "%s: the host says member %u of %u", name,
 				    info->member_id, info->member_count);

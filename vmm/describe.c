@@ -194,6 +194,7 @@ static int fill(const struct crossvm_vmm *vmm, struct crossvm_vmm_connection *c,
 	c->options.access =
 		options->access ? options->access : CROSSVM_ACCESS_READ | CROSSVM_ACCESS_WRITE;
 	c->options.msi = crossvm_platform.msi;
+	c->options.writers = options->writers;
 	c->options.peers = options->peers;
 	c->options.reads_untrapped = crossvm_platform.reads_untrapped;
 	c->consume_id = handle->consume_id;

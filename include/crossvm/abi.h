@@ -112,6 +112,7 @@
 #define CROSSVM_FEATURE_STATUS_PAGE 0x1u /* there is a status page */
 #define CROSSVM_FEATURE_PEERS       0x2u /* peer states in it are kept up to date */
 #define CROSSVM_FEATURE_DATAPORT    0x4u /* there is a dataport */
+#define CROSSVM_FEATURE_WRITERS     0x8u /* the status page tells who may write the dataport */
 
 #define CROSSVM_ACCESS_READ  0x1u /* the dataport may be read */
 #define CROSSVM_ACCESS_WRITE 0x2u /* the dataport may be written */
@@ -158,7 +159,8 @@ struct crossvm_status_page {
 	uint32_t features; /* CROSSVM_FEATURE_* */
 	uint32_t reserved0;
 	uint64_t dataport_bytes;
-	uint8_t reserved1[24];
+	uint64_t writers; /* bit n: member n may write the dataport; 0: the host does not tell */
+	uint8_t reserved1[16];
 	uint8_t name[CROSSVM_NAME_BYTES];
 	uint8_t reserved2[16];
 	uint64_t total_events; /* a cache line of its own */
@@ -179,7 +181,9 @@ static_assert(offsetof(struct crossvm_status_page, member_count) == 0x10, "ABI")
 static_assert(offsetof(struct crossvm_status_page, access) == 0x14, "ABI");
 static_assert(offsetof(struct crossvm_status_page, features) == 0x18, "ABI");
 static_assert(offsetof(struct crossvm_status_page, dataport_bytes) == 0x20, "ABI");
+static_assert(offsetof(struct crossvm_status_page, writers) == 0x28, "ABI");
 static_assert(offsetof(struct crossvm_status_page, name) == 0x40, "ABI");
+static_assert(CROSSVM_MAX_MEMBERS <= 64, "a bit for each member");
 static_assert(offsetof(struct crossvm_status_page, total_events) == 0x80, "ABI");
 static_assert(offsetof(struct crossvm_status_page, generation) == 0xc0, "ABI");
 static_assert(offsetof(struct crossvm_status_page, peers) == 0x100, "ABI");

@@ -148,6 +148,7 @@ struct crossvm_connection_info {
 	uint32_t features;      /* CROSSVM_FEATURE_* */
 	uint32_t revision;      /* of the device or protocol */
 	uint64_t dataport_bytes;
+	uint64_t writers; /* bit n: member n may write the dataport; 0: the host does not tell */
 };
 void crossvm_connection_info(const struct crossvm_connection *conn,
 			     struct crossvm_connection_info *info);

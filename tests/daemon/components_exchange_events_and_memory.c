@@ -72,7 +72,9 @@ static void peers_are_seen_coming_and_going(void **state)
 	assert_int_equal(a.page->access, ACCESS_RW);
 	assert_int_equal(a.page->dataport_bytes, 12288);
 	assert_int_equal(a.page->features, CROSSVM_FEATURE_STATUS_PAGE | CROSSVM_FEATURE_PEERS |
-						   CROSSVM_FEATURE_DATAPORT);
+						   CROSSVM_FEATURE_DATAPORT |
+						   CROSSVM_FEATURE_WRITERS);
+	assert_int_equal(a.page->writers, 1);
 	assert_string_equal((const char *)a.page->name, "data");
 	assert_string_equal((const char *)a.page->peer_names[2], "c");
 	component_wait_peer(&a, 0, CROSSVM_PEER_OPEN, 1);

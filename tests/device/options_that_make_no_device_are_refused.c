@@ -50,6 +50,9 @@ static void each_mistake_has_its_sentence(void **state)
 	options.access = CROSSVM_ACCESS_WRITE;
 	assert_refused(&options, "not even read");
 	options = good();
+	options.writers = UINT64_C(1) << options.member_count;
+	assert_refused(&options, "writers are more");
+	options = good();
 	options.reads_untrapped = true;
 	assert_refused(&options, "mirror");
 }

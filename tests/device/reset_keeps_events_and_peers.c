@@ -19,8 +19,9 @@ static void assert_status_is_whole(struct rig *rig, uint64_t total)
 	assert_int_equal(status->member_id, 1);
 	assert_int_equal(status->member_count, 3);
 	assert_int_equal(status->access, 3);
-	assert_int_equal(status->features, 7);
+	assert_int_equal(status->features, 15);
 	assert_int_equal(status->dataport_bytes, 3 << 20);
+	assert_int_equal(status->writers, 6);
 	assert_string_equal((const char *)status->name, "telemetry");
 	assert_int_equal(status->total_events, total);
 	assert_int_equal(status->generation, 1);

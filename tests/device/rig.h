@@ -69,6 +69,7 @@ static inline struct crossvm_device_options rig_options(enum crossvm_layout layo
 		.connection_id = 0x12345,
 		.member_id = 1,
 		.member_count = 3,
+		.writers = 0x6,
 		.access = CROSSVM_ACCESS_READ | CROSSVM_ACCESS_WRITE,
 		.dataport_bytes = 3 << 20,
 		.msi = layout == CROSSVM_LAYOUT_SPLIT,
