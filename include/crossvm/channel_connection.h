@@ -26,7 +26,10 @@ extern "C" {
 
 struct crossvm_channel;
 
-/* Which end of the queue we are. AUTO: by the member id, on a connection of two members. */
+/*
+ * Which end of the queue we are. AUTO: by the member id, where two members may write, or where the
+ * host does not tell who may and there are only two.
+ */
 #define CROSSVM_CHANNEL_END_AUTO   0
 #define CROSSVM_CHANNEL_END_FIRST  1
 #define CROSSVM_CHANNEL_END_SECOND 2
@@ -53,8 +56,9 @@ void crossvm_channel_options_init(struct crossvm_channel_options *options);
  * @channel: set to the channel; close it with crossvm_channel_close().
  *
  * @return 0, what crossvm_connection_open() returns, -EINVAL (no dataport, or more than two members
- *   and no end told), or -EPROTO: what is in the dataport is no queue, or one of another geometry;
- *   crossvm_last_error() says what differs.
+ *   that may write and no end told), -EPROTOTYPE (only one member may write: see
+ *   <crossvm/broadcast_connection.h>), or -EPROTO: what is in the dataport is no queue, or one of
+ *   another geometry; crossvm_last_error() says what differs.
  */
 int crossvm_channel_open(const char *name, const struct crossvm_channel_options *options,
 			 struct crossvm_channel **channel);

@@ -65,7 +65,8 @@ static int reader_check_writer(struct crossvm_broadcast_reader *r)
 	if (rc)
 		return rc;
 	r->incarnation = incarnation;
-	if (known)
+	/* Who had left before we came has not restarted, but come. */
+	if (known && known != r->ended_before)
 		return -CROSSVM_ECONNRESET;
 	/* It came after us: everything it publishes is for us. */
 	reader_go_to(r, load(r->from_oldest ? &r->shared->oldest
