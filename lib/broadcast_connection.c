@@ -34,10 +34,10 @@ static int check_writers(struct channel_base *base)
 }
 
 /* Only readers look at who is gone: a writer waits for nobody. */
-static bool nobody_attached(const struct channel_base *base)
+static uint64_t nobody(const struct channel_base *base)
 {
 	(void)base;
-	return false;
+	return 0;
 }
 
 static void ring(void *ctx)
@@ -78,7 +78,7 @@ int crossvm_channel_writer_open(const char *name,
 	opened = calloc(1, sizeof(*opened));
 	if (!opened)
 		return crossvm_fail(-ENOMEM, "out of memory for the broadcast '%s'", name);
-	opened->base.other_attached = nobody_attached;
+	opened->base.other_incarnation = nobody;
 	rc = channel_base_open(&opened->base, name, access, options->open);
 	if (rc)
 		goto out_free;
@@ -125,15 +125,16 @@ int crossvm_channel_writer_explain(const struct crossvm_channel_writer *writer, 
 	return channel_base_explain(&writer->base, result, writer->broadcast.complaint, max);
 }
 
-/* Has the writer attached, and not closed? It stays so for one that was killed. */
-static bool writer_attached(const struct channel_base *base)
+/* 0 once it has closed; for one that was killed it stays. */
+static uint64_t writer_incarnation(const struct channel_base *base)
 {
 	struct crossvm_broadcast_info info;
 	size_t bytes = 0;
 	const void *memory = crossvm_connection_dataport(base->conn, &bytes);
 
-	return memory && !crossvm_broadcast_inspect(memory, bytes, &info) && info.incarnation &&
-	       !info.closed;
+	if (!memory || crossvm_broadcast_inspect(memory, bytes, &info) || info.closed)
+		return 0;
+	return info.incarnation;
 }
 
 static int wait_for_ring(void *ctx, uint64_t deadline)
@@ -181,14 +182,14 @@ int crossvm_channel_reader_open(const char *name,
 	opened = calloc(1, sizeof(*opened));
 	if (!opened)
 		return crossvm_fail(-ENOMEM, "out of memory for the broadcast '%s'", name);
-	opened->base.other_attached = writer_attached;
+	opened->base.other_incarnation = writer_incarnation;
 	rc = channel_base_open(&opened->base, name, CROSSVM_OPEN_READ, options->open);
 	if (rc)
 		goto out_free;
 	rc = reader_attach(opened, options);
 	if (rc)
 		goto out_close;
-	(void)channel_base_check(&opened->base);
+	channel_base_start(&opened->base);
 	*reader = opened;
 	return 0;
 

@@ -9,6 +9,7 @@
 
 #include <crossvm/channel_connection.h>
 
+#include "lib/backend.h"
 #include "lib/error.h"
 
 /* Polls to find out how long one takes. */
@@ -74,22 +75,37 @@ unsigned int channel_base_writers(const struct channel_base *base)
 	return (unsigned int)__builtin_popcountll(base->info.writers);
 }
 
-int channel_base_check(struct channel_base *base)
+/* Has anyone of the other side the connection open? A host that does not tell leaves us in doubt. */
+static bool other_may_be_there(struct channel_base *base)
 {
 	for (uint32_t id = 0; id < base->info.member_count; id++) {
 		struct crossvm_peer peer;
 
 		if (!(base->others >> id & 1) || crossvm_connection_peer(base->conn, id, &peer))
 			continue;
-		/* A host that does not tell leaves us to the deadlines. */
-		if (peer.state == CROSSVM_PEER_UNKNOWN)
-			return 0;
-		if (peer.state == CROSSVM_PEER_OPEN) {
+		if (peer.state == CROSSVM_PEER_OPEN)
 			base->other_was_there = true;
-			return 0;
-		}
+		if (peer.state == CROSSVM_PEER_OPEN || peer.state == CROSSVM_PEER_UNKNOWN)
+			return true;
 	}
-	return base->other_was_there && base->other_attached(base) ? -EPIPE : 0;
+	return false;
+}
+
+void channel_base_start(struct channel_base *base)
+{
+	if (!other_may_be_there(base))
+		base->dead = base->other_incarnation(base);
+}
+
+int channel_base_check(struct channel_base *base)
+{
+	uint64_t incarnation;
+
+	if (other_may_be_there(base) || !base->other_was_there)
+		return 0;
+	/* Who only opened the connection, for whatever reason, is not the one that was killed. */
+	incarnation = base->other_incarnation(base);
+	return incarnation && incarnation != base->dead ? -EPIPE : 0;
 }
 
 void channel_base_ring(struct channel_base *base)
@@ -180,6 +196,11 @@ int channel_base_explain(const struct channel_base *base, int result,
 			"fit; give the connection a larger dataport, or use a stream",
 			name, max_message);
 	case -EPIPE:
+		if (atomic_load_explicit(&base->conn->gone, memory_order_relaxed))
+			return crossvm_fail(result,
+					    "connection '%s': the host side has gone; open it "
+					    "again once it is back",
+					    name);
 		return crossvm_fail(result, "connection '%s': the other side has gone", name);
 	case -ESHUTDOWN:
 		return crossvm_fail(result, "connection '%s': the other side receives no more",

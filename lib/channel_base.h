@@ -16,10 +16,11 @@ struct channel_base {
 	struct crossvm_connection *conn;
 	struct crossvm_connection_info info;
 	char name[CROSSVM_NAME_BYTES];
-	uint64_t others; /* by member id, who is the other side */
-	bool other_was_there;
-	/* Has the other side attached, and not said goodbye? Its own words, in the dataport. */
-	bool (*other_attached)(const struct channel_base *base);
+	uint64_t others;      /* by member id, who is the other side */
+	bool other_was_there; /* had the connection open when we looked */
+	uint64_t dead; /* incarnation in the dataport of one that was killed before we came */
+	/* The other side's incarnation, while it is attached and has not said goodbye, else 0. */
+	uint64_t (*other_incarnation)(const struct channel_base *base);
 };
 
 /* Open the connection. others becomes all members but this one. Returns 0 or as its open does. */
@@ -33,9 +34,12 @@ int channel_base_dataport(const struct channel_base *base, const char *kind,
 /* How many members may write the dataport; 0 when the host does not tell. */
 unsigned int channel_base_writers(const struct channel_base *base);
 
+/* The last step of opening: whoever has not said goodbye and is not there now has been killed. */
+void channel_base_start(struct channel_base *base);
+
 /*
- * -EPIPE when the other side had the connection open, has it no more, and has not said goodbye: after
- * a goodbye, the channel tells the end, and waits for the next one to come.
+ * -EPIPE when the other side took part, has the connection open no more, and has not said goodbye:
+ * after a goodbye, the channel tells the end, and waits for the next one to come.
  */
 int channel_base_check(struct channel_base *base);
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "lib/channel/queue.h"
 #include "lib/channel_base.h"
 #include "lib/error.h"
 
@@ -14,12 +15,14 @@ struct crossvm_channel {
 	struct channel_base base;
 };
 
-static bool other_attached(const struct channel_base *base)
+static uint64_t other_incarnation(const struct channel_base *base)
 {
 	const void *start = (const char *)base - offsetof(struct crossvm_channel, base);
 	const struct crossvm_channel *channel = start;
 
-	return crossvm_queue_peer_attached(&channel->queue);
+	return crossvm_queue_peer_attached(&channel->queue)
+		       ? load(&queue_peer(&channel->queue)->state.incarnation)
+		       : 0;
 }
 
 static void ring(void *ctx)
@@ -134,14 +137,14 @@ int crossvm_channel_open(const char *name, const struct crossvm_channel_options 
 	opened = calloc(1, sizeof(*opened));
 	if (!opened)
 		return crossvm_fail(-ENOMEM, "out of memory for the channel '%s'", name);
-	opened->base.other_attached = other_attached;
+	opened->base.other_incarnation = other_incarnation;
 	rc = channel_base_open(&opened->base, name, access, options->open);
 	if (rc)
 		goto out_free;
 	rc = attach(opened, options);
 	if (rc)
 		goto out_close;
-	(void)channel_base_check(&opened->base);
+	channel_base_start(&opened->base);
 	*channel = opened;
 	return 0;
 

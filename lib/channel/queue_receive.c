@@ -300,7 +300,7 @@ bool crossvm_queue_arm_receive(struct crossvm_queue *queue)
 	if (queue->polling || queue->receiver.available || receiver_look(queue))
 		return false;
 	what = receiver_wait_for(queue);
-	return channel_wait_arm(&self, &what);
+	return channel_wait_promise(&self, &what);
 }
 
 void crossvm_queue_close_receive(struct crossvm_queue *queue)

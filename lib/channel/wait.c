@@ -91,6 +91,15 @@ void channel_wait_count(uint64_t *counter)
 	store(counter, load(counter) + 1);
 }
 
+bool channel_wait_promise(const struct wait_self *self, const struct wait_for *what)
+{
+	if (!channel_wait_arm(self, what))
+		return false;
+	channel_wait_count(&self->stats->stalls);
+	channel_wait_count(&self->stats->sleeps);
+	return true;
+}
+
 int channel_wait_once(const struct wait_self *self, const struct wait_for *what, uint64_t deadline,
 		      bool *early)
 {

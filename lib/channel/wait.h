@@ -63,6 +63,9 @@ bool channel_wait_arm(const struct wait_self *self, const struct wait_for *what)
 int channel_wait_once(const struct wait_self *self, const struct wait_for *what, uint64_t deadline,
 		      bool *early);
 
+/* The same for an event loop, which sleeps by itself: counted as a sleep after a stall. */
+bool channel_wait_promise(const struct wait_self *self, const struct wait_for *what);
+
 void channel_wait_count(uint64_t *counter);
 
 void channel_spin_init(struct crossvm_spin *spin, uint32_t limit);
