@@ -8,8 +8,6 @@
 
 #include "cli/report.h"
 
-/* As much as a pipe holds, in one message. */
-#define CHUNK_BYTES ((size_t)65536)
 /* Where nothing interrupts (polling backends, arrival and departure without an event). */
 #define GLANCE_MS 1
 
@@ -25,6 +23,12 @@ int cli_channel_option(const struct cli_command *command, int option,
 	uint64_t us;
 
 	switch (option) {
+	case 'b':
+		request->broadcast = true;
+		return 0;
+	case 'o':
+		request->oldest = true;
+		return 0;
 	case 'e':
 		if (strcmp(optarg, "first") == 0)
 			request->options.end = CROSSVM_CHANNEL_END_FIRST;
@@ -63,9 +67,19 @@ int cli_channel_open(const struct cli_arguments *arguments, const char *name,
 
 int cli_channel_failed(const struct crossvm_channel *channel, int result)
 {
-	int code = (int)cli_failed(crossvm_channel_explain(channel, result));
+	return cli_channel_code(crossvm_channel_explain(channel, result));
+}
+
+int cli_channel_code(int result)
+{
+	int code = (int)cli_failed(result);
 
 	return result == -ESHUTDOWN || result == -ECONNRESET ? CLI_GONE : code;
+}
+
+void cli_channel_note(int result)
+{
+	(void)cli_failed(result);
 }
 
 /* One direction each: what is there to do, and what it waits for. */
@@ -208,7 +222,7 @@ int cli_channel_carry(struct crossvm_channel *channel, int in, int out)
 	size_t max = crossvm_queue_max_message(c.queue) / 2;
 	int rc;
 
-	c.chunk = max < CHUNK_BYTES ? max : CHUNK_BYTES;
+	c.chunk = max < CLI_CHUNK_BYTES ? max : CLI_CHUNK_BYTES;
 	rc = carry(&c);
 	if (c.out >= 0 && !c.received_all)
 		close(c.out);

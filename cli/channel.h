@@ -13,10 +13,15 @@
 
 #include "cli/arguments.h"
 
+/* As much as a pipe holds, in one message. */
+#define CLI_CHUNK_BYTES ((size_t)65536)
+
 struct cli_channel_request {
 	struct crossvm_channel_options options;
 	int timeout_ms; /* -1: none */
 	bool stream;
+	bool broadcast; /* although the host does not tell that it is one */
+	bool oldest;
 	uint64_t count; /* UINT64_MAX: no limit */
 };
 
@@ -27,8 +32,7 @@ struct cli_channel_request {
 	}
 
 #define CLI_HELP_CHANNEL                                                                          \
-	"  -e, --end first|second  which end this is, where the connection has more than two\n"   \
-	"                         members\n"                                                      \
+	"  -e, --end first|second  which end this is, where more than two members may write\n"    \
 	"  -f, --format           discard what is in the dataport; the other side must be away\n" \
 	"  -p, --spin MICROSECONDS  how long to poll before sleeping, at most; default 50\n"
 
@@ -44,6 +48,10 @@ int cli_channel_open(const struct cli_arguments *arguments, const char *name,
 
 /* Report a result of the queue. @return the exit code for it. */
 int cli_channel_failed(const struct crossvm_channel *channel, int result);
+/* Report a result that has been explained. @return the exit code for it. */
+int cli_channel_code(int result);
+/* The same for one that is no failure. */
+void cli_channel_note(int result);
 
 /*
  * Carry bytes from in to the other side and from the other side to out, until both have ended. The

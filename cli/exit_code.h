@@ -8,7 +8,7 @@
 enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILURE = 1,
-	CLI_USAGE = 2, /* or a bad input file */
+	CLI_USAGE = 2, /* or a bad input file, or a connection of another kind */
 	CLI_TIMEOUT = 3,
 	CLI_NOT_FOUND = 4, /* no such connection, or nothing to look for it with */
 	CLI_DENIED = 5,    /* this user or this member may not */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "cli/arguments.h"
+#include "cli/info_channel.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/words.h"
@@ -12,6 +14,11 @@ static const struct option options[] = {
 	CLI_OPTIONS_OPEN,
 	CLI_OPTIONS_JSON,
 };
+
+static const char *access_of(const struct crossvm_connection_info *info, uint32_t id)
+{
+	return info->writers >> id & 1 ? "read-write" : "read-only";
+}
 
 static void print_json(const struct crossvm_connection *conn,
 		       const struct crossvm_connection_info *info)
@@ -38,10 +45,13 @@ static void print_json(const struct crossvm_connection *conn,
 		json_add_string(&json, "name", peer.name);
 		json_add_bool(&json, "self", id == info->member_id);
 		json_add_string(&json, "state", cli_state_word(peer.state));
+		if (info->writers)
+			json_add_string(&json, "access", access_of(info, id));
 		json_add_number(&json, "incarnation", peer.incarnation);
 		json_end_object(&json);
 	}
 	json_end_array(&json);
+	info_channel_json(&json, conn);
 	json_end_object(&json);
 }
 
@@ -81,6 +91,18 @@ static void print_text(const struct crossvm_connection *conn,
 		printf("dataport   none, events only\n");
 	printf("events     %" PRIu64 " in total\n", crossvm_connection_total(conn));
 	print_members(conn, info);
+	info_channel_text(conn);
+}
+
+/* The dataport is of interest for the channel in it, where this member may read it. */
+static int open_to_look(const struct cli_arguments *arguments, const char *name,
+			struct crossvm_connection **conn)
+{
+	int error = crossvm_connection_open(name, CROSSVM_OPEN_READ, &arguments->open, conn);
+
+	if (error == -EACCES)
+		error = crossvm_connection_open(name, 0, &arguments->open, conn);
+	return error ? (int)cli_failed(error) : CLI_OK;
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)
@@ -96,7 +118,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	name = cli_operand(command, argc, argv, "NAME");
 	if (!name)
 		return CLI_USAGE;
-	code = cli_open(&arguments, name, 0, &conn);
+	code = open_to_look(&arguments, name, &conn);
 	if (code)
 		return code;
 	crossvm_connection_info(conn, &info);
@@ -111,7 +133,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 const struct cli_command cli_command_info = {
 	.name = "info",
 	.arguments = "NAME",
-	.summary = "Show a connection: backend, interrupt, size, access, events, members",
+	.summary = "Show a connection: backend, interrupt, size, access, events, members, channel",
 	.help = CLI_HELP_OPEN CLI_HELP_JSON,
 	.options = options,
 	.run = run,

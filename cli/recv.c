@@ -4,11 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/broadcast.h"
 #include "cli/channel.h"
 #include "cli/report.h"
 
 static const struct option options[] = {
+	{"broadcast", no_argument, NULL, 'b'},
 	{"count", required_argument, NULL, 'n'},
+	{"oldest", no_argument, NULL, 'o'},
 	{"stream", no_argument, NULL, 's'},
 	{"timeout", required_argument, NULL, 't'},
 	CLI_OPTIONS_CHANNEL,
@@ -32,7 +35,7 @@ static int receive_lines(struct crossvm_channel *channel, const struct cli_chann
 		if (rc == -EINTR)
 			continue;
 		if (rc == -ECONNRESET) {
-			cli_channel_failed(channel, rc);
+			cli_channel_note(crossvm_channel_explain(channel, rc));
 			continue;
 		}
 		if (rc)
@@ -54,7 +57,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	struct cli_channel_request request;
 	struct crossvm_channel *channel;
 	const char *name;
-	int option, code;
+	int option, code, rc;
 
 	cli_channel_request_init(&request);
 	while ((option = cli_next_option(&arguments, argc, argv)) != CLI_END) {
@@ -66,9 +69,14 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	name = cli_operand(command, argc, argv, "NAME");
 	if (!name)
 		return CLI_USAGE;
-	code = cli_channel_open(&arguments, name, &request, &channel);
-	if (code)
-		return code;
+	request.options.open = &arguments.open;
+	rc = request.broadcast ? -EPROTOTYPE
+			       : crossvm_channel_open(name, &request.options, &channel);
+	/* A member that may not write cannot be an end of a queue, but a reader. */
+	if (rc == -EPROTOTYPE || rc == -EACCES)
+		return cli_broadcast_receive(&arguments, name, &request);
+	if (rc)
+		return cli_failed(rc);
 	code = request.stream ? cli_channel_carry(channel, -1, dup(STDOUT_FILENO))
 			      : receive_lines(channel, &request);
 	crossvm_channel_close(channel);
@@ -79,7 +87,12 @@ const struct cli_command cli_command_recv = {
 	.name = "recv",
 	.arguments = "NAME",
 	.summary = "Receive messages from the other side, a line for each, until it ends",
-	.help = "  -n, --count N          end after so many messages\n"
+	.help = "  -b, --broadcast        from a writer with many readers; known by itself where "
+		"one\n"
+		"                         member may write\n"
+		"  -n, --count N          end after so many messages\n"
+		"  -o, --oldest           of a broadcast: begin with the oldest message still "
+		"there\n"
 		"  -s, --stream           write the bytes as they come, not as lines\n"
 		"  -t, --timeout SECONDS  give up when no message comes for so long, with exit "
 		"code 3\n" CLI_HELP_CHANNEL CLI_HELP_OPEN CLI_HELP_HELP,

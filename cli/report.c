@@ -26,6 +26,7 @@ enum cli_exit cli_exit_code(int error)
 	case 0:
 		return CLI_OK;
 	case EINVAL:
+	case EPROTOTYPE:
 		return CLI_USAGE;
 	case ETIMEDOUT:
 		return CLI_TIMEOUT;

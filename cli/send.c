@@ -4,10 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/broadcast.h"
 #include "cli/channel.h"
 #include "cli/report.h"
 
 static const struct option options[] = {
+	{"broadcast", no_argument, NULL, 'b'},
 	{"stream", no_argument, NULL, 's'},
 	{"timeout", required_argument, NULL, 't'},
 	CLI_OPTIONS_CHANNEL,
@@ -57,7 +59,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	struct cli_channel_request request;
 	struct crossvm_channel *channel;
 	const char *name;
-	int option, code;
+	int option, code, rc;
 
 	cli_channel_request_init(&request);
 	while ((option = cli_next_option(&arguments, argc, argv)) != CLI_END) {
@@ -69,9 +71,13 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	name = cli_operand(command, argc, argv, "NAME");
 	if (!name)
 		return CLI_USAGE;
-	code = cli_channel_open(&arguments, name, &request, &channel);
-	if (code)
-		return code;
+	request.options.open = &arguments.open;
+	rc = request.broadcast ? -EPROTOTYPE
+			       : crossvm_channel_open(name, &request.options, &channel);
+	if (rc == -EPROTOTYPE)
+		return cli_broadcast_send(&arguments, name, &request);
+	if (rc)
+		return cli_failed(rc);
 	code = request.stream ? cli_channel_carry(channel, STDIN_FILENO, -1)
 			      : send_lines(channel, &request);
 	crossvm_channel_close(channel);
@@ -82,7 +88,9 @@ const struct cli_command cli_command_send = {
 	.name = "send",
 	.arguments = "NAME",
 	.summary = "Send messages to the other side: one for each line of the input",
-	.help = "  -s, --stream           send the input as bytes, not as lines\n"
+	.help = "  -b, --broadcast        to all readers; known by itself where one member may "
+		"write\n"
+		"  -s, --stream           send the input as bytes, not as lines\n"
 		"  -t, --timeout SECONDS  give up when one message waits so long, with exit code "
 		"3\n" CLI_HELP_CHANNEL CLI_HELP_OPEN CLI_HELP_HELP,
 	.options = options,

@@ -264,6 +264,12 @@ static void also_over_a_restart_and_to_the_end(void **state)
 	for (uint64_t n = 0; n < 3; n++)
 		expect(&air, 2, n, 10, 0);
 	assert_int_equal(result(&air, 2), -CROSSVM_ENODATA);
+	/* To it that one has come, to the others it has restarted. */
+	assert_int_equal(write_attach(&air, 0), 0);
+	publish(&air, 3, 10);
+	expect(&air, 1, 3, 10, 0);
+	assert_int_equal(result(&air, 2), -CROSSVM_ECONNRESET);
+	expect(&air, 2, 3, 10, 0);
 	air_free(&air);
 }
 
