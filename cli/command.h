@@ -34,6 +34,7 @@ extern const struct cli_command cli_command_send;
 extern const struct cli_command cli_command_recv;
 extern const struct cli_command cli_command_pipe;
 extern const struct cli_command cli_command_forward;
+extern const struct cli_command cli_command_bench;
 extern const struct cli_command cli_command_check;
 extern const struct cli_command cli_command_qemu_args;
 extern const struct cli_command cli_command_lab;
