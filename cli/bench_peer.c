@@ -171,7 +171,7 @@ int bench_send(struct bench *bench, enum bench_kind kind, uint64_t value, size_t
 	do
 		rc = crossvm_queue_send(bench->queue, bench->buffer,
 					size < sizeof(head) ? sizeof(head) : size, CROSSVM_FOREVER);
-	while (rc == -EINTR);
+	while (rc == -EINTR || rc == -ECONNRESET); /* what comes next tells who it is now */
 	return rc;
 }
 

@@ -181,41 +181,60 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int listen_there(struct forward *f, const char *text)
+static int listen_there(const struct forward_address *address, const char *text, int *listener)
 {
-	f->listener = forward_address_listen(&f->mux.address);
-	if (f->listener < 0) {
-		cli_error("cannot listen on %s: %s", text, strerror(-f->listener));
-		return CLI_FAILURE;
-	}
-	/* Whoever has started us can now start clients, and knows the port. */
-	fputs("listening on ", stdout);
-	forward_address_print(f->listener);
-	fflush(stdout);
-	return CLI_OK;
+	*listener = forward_address_listen(address);
+	if (*listener >= 0)
+		return CLI_OK;
+	cli_error("cannot listen on %s: %s", text, strerror(-*listener));
+	return CLI_FAILURE;
 }
 
-static int run_forward(struct forward *f, bool listens, const struct forward_address *address,
-		       const char *text)
+static int run_forward(struct forward *f, const struct forward_address *address)
 {
-	int code = CLI_OK;
+	bool listens = f->listener >= 0;
+	int code;
 
-	f->listener = -1;
 	f->signals = open_signals();
 	if (f->signals < 0 ||
 	    forward_mux_init(&f->mux, crossvm_channel_queue(f->channel), listens, address)) {
 		cli_error("cannot begin: %s", strerror(errno));
 		return CLI_FAILURE;
 	}
+	if (listens) {
+		/* Whoever has started us can now start clients, and knows the port. */
+		fputs("listening on ", stdout);
+		forward_address_print(f->listener);
+		fflush(stdout);
+	}
+	code = forward(f);
+	close(f->signals);
+	return code;
+}
+
+/* Listens first: a failure of that must not take the place of another process on the channel. */
+static int open_both(struct forward *f, const struct cli_arguments *arguments, char **operands,
+		     struct cli_channel_request *request, bool listens)
+{
+	struct forward_address address;
+	const char *wrong = forward_address_parse(operands[1], &address);
+	int code = CLI_OK;
+
+	if (wrong)
+		return cli_usage(arguments->command, "'%s' is no address: %s", operands[1], wrong);
+	f->listener = -1;
 	if (listens)
-		code = listen_there(f, text);
+		code = listen_there(&address, operands[1], &f->listener);
 	if (!code)
-		code = forward(f);
+		code = cli_channel_open(arguments, operands[0], request, &f->channel);
+	if (!code) {
+		code = run_forward(f, &address);
+		crossvm_channel_close(f->channel);
+	}
 	if (f->listener >= 0) {
 		close(f->listener);
-		forward_address_remove(address);
+		forward_address_remove(&address);
 	}
-	close(f->signals);
 	return code;
 }
 
@@ -223,10 +242,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 {
 	struct cli_arguments arguments = {.command = command};
 	struct cli_channel_request request;
-	struct forward_address address;
 	bool listens = false;
 	struct forward *f;
-	const char *wrong;
 	int option, code;
 
 	cli_channel_request_init(&request);
@@ -240,19 +257,12 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return cli_usage(command, "a name and an address are needed");
-	wrong = forward_address_parse(argv[optind + 1], &address);
-	if (wrong)
-		return cli_usage(command, "'%s' is no address: %s", argv[optind + 1], wrong);
 	f = calloc(1, sizeof(*f));
 	if (!f) {
 		cli_error("out of memory");
 		return CLI_FAILURE;
 	}
-	code = cli_channel_open(&arguments, argv[optind], &request, &f->channel);
-	if (!code) {
-		code = run_forward(f, listens, &address, argv[optind + 1]);
-		crossvm_channel_close(f->channel);
-	}
+	code = open_both(f, &arguments, argv + optind, &request, listens);
 	free(f);
 	return code;
 }

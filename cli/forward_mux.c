@@ -61,9 +61,61 @@ static struct crossvm_forward_hello read_hello(const struct crossvm_message *mes
 	return hello;
 }
 
+/* 1: there is room; 0: not now; or an error. */
+static int reserve(struct forward_mux *mux, size_t size, void **room)
+{
+	int rc;
+
+	do {
+		rc = crossvm_queue_reserve(mux->queue, size, room, CROSSVM_NOW);
+	} while (rc == -ECONNRESET);
+	if (!rc)
+		return 1;
+	if (rc == -EAGAIN)
+		mux->full = true;
+	else if (rc == -ESHUTDOWN) /* it will be followed by another, who rings when it comes */
+		forward_mux_other_gone(mux);
+	else
+		return rc;
+	return 0;
+}
+
+static int send_hello(struct forward_mux *mux)
+{
+	const struct crossvm_forward_hello hello = {
+		.frame.type = CROSSVM_FORWARD_HELLO,
+		.magic = CROSSVM_FORWARD_MAGIC,
+		.version = CROSSVM_FORWARD_VERSION,
+		.session = mux->session,
+		.answers = mux->other_session,
+		.role = mux->listens ? CROSSVM_FORWARD_LISTENS : CROSSVM_FORWARD_CONNECTS,
+	};
+	void *room;
+	int rc = reserve(mux, sizeof(hello), &room);
+
+	if (rc <= 0)
+		return rc;
+	memcpy(room, &hello, sizeof(hello));
+	crossvm_queue_commit(mux->queue);
+	mux->hello_due = false;
+	return 1;
+}
+
+/* Why the two sides do not fit together, or NULL. */
+static const char *hello_mismatch(const struct forward_mux *mux,
+				  const struct crossvm_forward_hello *hello)
+{
+	if (hello->version != CROSSVM_FORWARD_VERSION)
+		return "another version; install matching versions of crossvm";
+	if (hello->role == (mux->listens ? CROSSVM_FORWARD_LISTENS : CROSSVM_FORWARD_CONNECTS))
+		return "the same as we do; one side must --listen, the other not";
+	return NULL;
+}
+
 static int take_hello(struct forward_mux *mux, const struct crossvm_message *message)
 {
 	struct crossvm_forward_hello hello;
+	const char *wrong;
 
 	if (message->size != sizeof(hello))
 		return violation(mux, "a HELLO of a wrong size");
@@ -78,12 +130,14 @@ static int take_hello(struct forward_mux *mux, const struct crossvm_message *mes
 	}
 	if (hello.answers != mux->session)
 		return 0;
-	if (hello.version != CROSSVM_FORWARD_VERSION)
-		return violation(mux, "another version; install matching versions of crossvm");
-	if (hello.role == (mux->listens ? CROSSVM_FORWARD_LISTENS : CROSSVM_FORWARD_CONNECTS))
-		return violation(mux, "the same as we do; one side must --listen, the other not");
-	mux->together = true;
-	return 0;
+	wrong = hello_mismatch(mux, &hello);
+	mux->together = !wrong;
+	if (!wrong)
+		return 0;
+	/* So that the other side learns it too, instead of waiting for the next one. */
+	if (mux->hello_due)
+		(void)send_hello(mux);
+	return violation(mux, wrong);
 }
 
 static int take_open(struct forward_mux *mux, struct forward_stream *stream)
@@ -192,46 +246,6 @@ int forward_mux_receive(struct forward_mux *mux)
 		crossvm_queue_release(mux->queue);
 	}
 	return 0;
-}
-
-/* 1: there is room; 0: not now; or an error. */
-static int reserve(struct forward_mux *mux, size_t size, void **room)
-{
-	int rc;
-
-	do {
-		rc = crossvm_queue_reserve(mux->queue, size, room, CROSSVM_NOW);
-	} while (rc == -ECONNRESET);
-	if (!rc)
-		return 1;
-	if (rc == -EAGAIN)
-		mux->full = true;
-	else if (rc == -ESHUTDOWN) /* it will be followed by another, who rings when it comes */
-		forward_mux_other_gone(mux);
-	else
-		return rc;
-	return 0;
-}
-
-static int send_hello(struct forward_mux *mux)
-{
-	const struct crossvm_forward_hello hello = {
-		.frame.type = CROSSVM_FORWARD_HELLO,
-		.magic = CROSSVM_FORWARD_MAGIC,
-		.version = CROSSVM_FORWARD_VERSION,
-		.session = mux->session,
-		.answers = mux->other_session,
-		.role = mux->listens ? CROSSVM_FORWARD_LISTENS : CROSSVM_FORWARD_CONNECTS,
-	};
-	void *room;
-	int rc = reserve(mux, sizeof(hello), &room);
-
-	if (rc <= 0)
-		return rc;
-	memcpy(room, &hello, sizeof(hello));
-	crossvm_queue_commit(mux->queue);
-	mux->hello_due = false;
-	return 1;
 }
 
 static int send_frame(struct forward_mux *mux, const struct forward_stream *stream, uint16_t type,
