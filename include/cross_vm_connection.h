@@ -98,7 +98,8 @@ int cross_vm_connections_init_common(vm_t *vm, uintptr_t connection_base_addr,
  * whatever the guest's driver is doing at the moment. An unknown event_id does nothing. Takes the
  * same time however many connections there are.
  *
- * @vm: the VM. (On seL4, NULL is accepted where only one VM has connections.)
+ * @vm: the VM. (On seL4, NULL stands for the VM that has the id, if just one has; then no VM may be
+ *   destroyed meanwhile.)
  * @event_id: the connection's consume_id.
  * @inject_irq: false if the caller raises the interrupt itself.
  */
