@@ -24,3 +24,31 @@ static inline void wake_readers(void *data)
 {
 	(void)data;
 }
+
+/* Of the samples about channels. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+
+#include <crossvm/broadcast_connection.h>
+
+struct sample {
+	uint64_t value;
+};
+static struct crossvm_channel *channel;
+static struct crossvm_queue *queue;
+static char text[256];
+static size_t size;
+static inline void use(const char *data, size_t bytes)
+{
+	(void)data;
+	(void)bytes;
+}
+static inline void signal_other_side(void *notification)
+{
+	(void)notification;
+}
+static inline void wait_for_signal(void *notification)
+{
+	(void)notification;
+}
