@@ -16,10 +16,13 @@ static void publish_name(uint8_t *to, const void *from)
 		__atomic_store_n(&to_words[i], words[i], __ATOMIC_RELAXED);
 }
 
+/* Both words in one store, so that nobody sees a state with the incarnation of another. */
 static void publish_peer(struct crossvm_peer_status *to, struct crossvm_peer_status from)
 {
-	__atomic_store_n(&to->incarnation, from.incarnation, __ATOMIC_RELAXED);
-	__atomic_store_n(&to->state, from.state, __ATOMIC_RELAXED);
+	uint64_t both;
+
+	__builtin_memcpy(&both, &from, sizeof(both));
+	__atomic_store_n((uint64_t *)(void *)to, both, __ATOMIC_RELAXED);
 }
 
 void crossvm_status_fill(struct crossvm_device *dev)
