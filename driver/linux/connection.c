@@ -266,3 +266,10 @@ void crossvm_connection_stop(struct crossvm_connection *conn)
 	revoke_files(conn);
 	unmap_status(conn);
 }
+
+void crossvm_connection_quiet(struct crossvm_connection *conn)
+{
+	set_running(conn, false);
+	if (conn->irq == CROSSVM_IRQ_INTX)
+		pci_intx(conn->pdev, 0);
+}

@@ -321,6 +321,15 @@ static void events_remove(struct pci_dev *pdev)
 	kfree(conn);
 }
 
+/*
+ * Another kernel may start on this device without a reset (kexec). It must not find a line asserted
+ * that it has no handler for yet, nor should peers take the processes of this one for alive.
+ */
+static void events_shutdown(struct pci_dev *pdev)
+{
+	crossvm_connection_quiet(pci_get_drvdata(pdev));
+}
+
 static void events_reset_done(struct pci_dev *pdev)
 {
 	crossvm_connection_recover(pci_get_drvdata(pdev));
@@ -347,6 +356,7 @@ static struct pci_driver events_driver = {
 	.id_table = events_ids,
 	.probe = events_probe,
 	.remove = events_remove,
+	.shutdown = events_shutdown,
 	.err_handler = &events_error_handlers,
 	.driver.pm = &events_pm_ops,
 };

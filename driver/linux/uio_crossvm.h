@@ -108,6 +108,8 @@ u32 crossvm_memory_connection_id(struct device *dev);
 /* connection.c: start makes the UIO device and the interrupt, stop takes them away. */
 int crossvm_connection_start(struct crossvm_connection *conn);
 void crossvm_connection_stop(struct crossvm_connection *conn);
+/* For ever: this kernel ends. Files stay open, but nobody is told of anything any more. */
+void crossvm_connection_quiet(struct crossvm_connection *conn);
 /* The device has lost its control register, and interrupts meanwhile: a reset, a resume. */
 void crossvm_connection_recover(struct crossvm_connection *conn);
 
