@@ -13,7 +13,18 @@
 #include <cmocka.h>
 
 #include "lab/cpio.h"
+#include "lab/paths.h"
 #include "lab/programs.h"
+
+#ifdef __x86_64__
+#define LOADER    "usr/lib64/ld-linux-x86-64.so.2"
+#define LIBRARIES "usr/lib/x86_64-linux-gnu"
+#define FOREIGN   CROSSVM_ARCH_AARCH64
+#else
+#define LOADER    "usr/lib/ld-linux-aarch64.so.1"
+#define LIBRARIES "usr/lib/aarch64-linux-gnu"
+#define FOREIGN   CROSSVM_ARCH_X86_64
+#endif
 
 struct archive {
 	char dir[64];
@@ -115,16 +126,16 @@ static void a_program(void **state)
 	/* This test itself is a program with libraries: at least libc and cmocka. */
 	assert_int_equal(lab_cpio_create(&cpio, archive->path), 0);
 	assert_int_equal(
-		lab_add_program(&cpio, CROSSVM_ARCH_X86_64, "/bin/a-test", 0755, "/proc/self/exe"),
+		lab_add_program(&cpio, lab_native_arch(), "/bin/a-test", 0755, "/proc/self/exe"),
 		0);
 	assert_int_equal(lab_cpio_close(&cpio), 0);
 	load(archive);
 	assert_true(find(archive, "usr/bin/a-test", &entry));
 	assert_int_equal(entry.mode, S_IFREG | 0755);
-	assert_true(find(archive, "usr/lib64/ld-linux-x86-64.so.2", &entry));
+	assert_true(find(archive, LOADER, &entry));
 	assert_memory_equal(entry.contents, "\177ELF", 4);
-	assert_true(find(archive, "usr/lib/x86_64-linux-gnu/libc.so.6", &entry));
-	assert_true(find(archive, "usr/lib/x86_64-linux-gnu/libcmocka.so.0", &entry));
+	assert_true(find(archive, LIBRARIES "/libc.so.6", &entry));
+	assert_true(find(archive, LIBRARIES "/libcmocka.so.0", &entry));
 	assert_true(find(archive, "lib", &entry));
 	assert_int_equal(entry.mode, S_IFLNK | 0777);
 	assert_int_equal(entry.length, strlen("usr/lib"));
@@ -164,9 +175,7 @@ static void what_cannot_be(void **state)
 	assert_int_equal(lab_cpio_text(&cpio, "/a/../b", 0600, ""), -EINVAL);
 	assert_int_equal(lab_cpio_text(&cpio, "/", 0600, ""), -EINVAL);
 	assert_int_equal(lab_cpio_file(&cpio, "/a", 0, "/nonexistent"), -ENOENT);
-	assert_int_equal(
-		lab_add_program(&cpio, CROSSVM_ARCH_AARCH64, "/bin/x", 0, "/proc/self/exe"),
-		-ENOEXEC);
+	assert_int_equal(lab_add_program(&cpio, FOREIGN, "/bin/x", 0, "/proc/self/exe"), -ENOEXEC);
 	assert_int_equal(lab_cpio_close(&cpio), 0);
 	/* A full disk is told, if late. */
 	assert_int_equal(lab_cpio_create(&cpio, "/dev/full"), 0);
