@@ -27,8 +27,10 @@ setup: packages ## get all that VMs need as well (QEMU, kernels) below build/
 	@for what in qemu kernel busybox; do setup/$$what >/dev/null || exit; done
 
 .PHONY: demo
-demo: setup all ## two VMs and a component exchange data, before your eyes
+demo: setup all ## VMs and components exchange data, before your eyes
 	@examples/demo/run
+	@if [ -e build/kernel/aarch64-bookworm/release ]; then examples/mixed/run; \
+	else echo "examples/mixed/run shows an arm64 VM beside an x86-64 one (downloads what that needs)"; fi
 
 .PHONY: check
 check: setup ## run all tests that take minutes

@@ -18,37 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <x86intrin.h>
-
 #include "path.h"
+#include "ticks.h"
 
 #define WARM_UP     50
 #define TRIPS       500
 #define EVENTS      5000u
 #define BATCHES     100
 #define BATCH_TURNS 200u
-
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-/* Reading the clock may trap; the time-stamp counter costs nothing, but somebody has to time it. */
-static double ns_per_tick(void)
-{
-	double start_ns = now_ns(), end_ns;
-	uint64_t start = __rdtsc();
-
-	usleep(100000);
-	end_ns = now_ns();
-	return (end_ns - start_ns) / (double)(__rdtsc() - start);
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -87,18 +66,18 @@ static void trip(struct path *path, bool server)
 	double ns = server ? ns_per_tick() : 0;
 
 	for (int i = -WARM_UP; i < TRIPS; i++) {
-		uint64_t start = __rdtsc(), emitted;
+		uint64_t start = ticks(), emitted;
 
 		if (!server)
 			wait_for_one(path);
 		path->emit(path);
-		emitted = __rdtsc();
+		emitted = ticks();
 		if (server)
 			wait_for_one(path);
 		if (i < 0)
 			continue;
 		emits[i] = emitted - start;
-		trips[i] = __rdtsc() - start;
+		trips[i] = ticks() - start;
 	}
 	if (server)
 		printf("trip %.0f emit %.0f\n", ns * median(trips, TRIPS),
@@ -146,7 +125,7 @@ static void poll(struct path *path, bool server)
 	uint32_t turn = 0;
 
 	for (int i = 0; i < BATCHES; i++) {
-		uint64_t start = __rdtsc();
+		uint64_t start = ticks();
 
 		for (uint32_t end = turn + 2 * BATCH_TURNS; turn != end; turn += 2) {
 			while (!server && *ball != turn + 1)
@@ -155,7 +134,7 @@ static void poll(struct path *path, bool server)
 			while (server && *ball != turn + 2)
 				;
 		}
-		batches[i] = __rdtsc() - start;
+		batches[i] = ticks() - start;
 	}
 	if (server)
 		printf("poll %.0f\n", ns * median(batches, BATCHES) / BATCH_TURNS);
