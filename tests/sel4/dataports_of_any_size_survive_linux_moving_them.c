@@ -62,6 +62,31 @@ static void large_ones_first(void **state)
 	move_about(large_first);
 }
 
+/* Defect 8: as placed at first, from wherever on. */
+static void each_bar_is_aligned(void **state)
+{
+	const struct dataport three[] = {{1, 12}, {3, 12}, {5, 12}};
+	crossvm_handle_t handles[3];
+	struct machine m;
+
+	(void)state;
+	machine_make(&m);
+	for (unsigned int i = 0; i < 3; i++)
+		handles[i] = machine_handle(&m, three[i]);
+	assert_int_equal(cross_vm_connections_init_common(m.vm, MACHINE_BASE + 0x3000, handles, 3,
+							  m.pci, irq_each),
+			 0);
+	for (unsigned int i = 0; i < 3; i++)
+		for (unsigned int bar = 0; bar < 2; bar++) {
+			size_t bytes = guest_bar_bytes(&m, 1 + i, bar);
+			uintptr_t address = guest_bar(&m, 1 + i, bar);
+
+			assert_int_equal(address % bytes, 0);
+			fake_guest_load(m.vm, address + bytes - 8, 8);
+		}
+	machine_free(&m);
+}
+
 /* Two BARs change places. */
 static void swap(void **state)
 {
@@ -96,6 +121,7 @@ static void nowhere(void **state)
 	bar = guest_bar(&m, 1, 1);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		fake_config_write(m.pci, 1, 0x14, 4, bad[i]);
+		assert_null(fake_mapping_at(&m.vm->mem.vm_vspace, 0));
 		fake_config_write(m.pci, 1, 0x14, 4, (uint32_t)bar);
 		fake_guest_store(m.vm, bar + 0x1000, i, 4);
 		assert_int_equal(*(uint32_t *)fake_frame_memory(m.dataports[0].frames[1]), i);
@@ -130,11 +156,9 @@ static void over_another(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(small_ones_first),
-		cmocka_unit_test(large_ones_first),
-		cmocka_unit_test(swap),
-		cmocka_unit_test(over_another),
-		cmocka_unit_test(nowhere),
+		cmocka_unit_test(small_ones_first),    cmocka_unit_test(large_ones_first),
+		cmocka_unit_test(each_bar_is_aligned), cmocka_unit_test(swap),
+		cmocka_unit_test(over_another),        cmocka_unit_test(nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,14 +6,17 @@
 #include "guest.h"
 
 #define THREADS 4ul
-#define EVENTS  20000u
+#define EVENTS  100000u
 
 static atomic_uint running;
+static pthread_barrier_t start;
 
 static void *emit_many(void *argument)
 {
 	struct machine *m = argument;
 
+	/* All at once, or one could be done before the next begins. */
+	pthread_barrier_wait(&start);
 	for (unsigned int i = 0; i < EVENTS; i++)
 		consume_connection_event(m->vm, machine_id(0), false);
 	running--;
@@ -30,6 +33,7 @@ static void run(enum guest_driver_kind kind)
 	machine_connect(&m, 1, (struct dataport[]){{1, 12}}, irq_each);
 	driver = guest_probe(&m, 1, kind);
 	running = THREADS;
+	assert_int_equal(pthread_barrier_init(&start, NULL, THREADS), 0);
 	for (unsigned int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, emit_many, &m), 0);
 	while (running > 0)
@@ -39,6 +43,7 @@ static void run(enum guest_driver_kind kind)
 	while (guest_handle(&driver))
 		;
 	assert_int_equal(driver.events, THREADS * EVENTS);
+	pthread_barrier_destroy(&start);
 	machine_free(&m);
 }
 

@@ -84,14 +84,36 @@ static void no_events(void **state)
 	}
 }
 
-static void is_refused(crossvm_dataport_handle_t dataport, const char *name)
+/* Defect 18: all that had no name were called "connector". */
+static void names_of_those_without(void **state)
+{
+	crossvm_handle_t handles[2];
+	struct machine m;
+
+	(void)state;
+	machine_make(&m);
+	for (unsigned int i = 0; i < 2; i++) {
+		handles[i] = machine_handle(&m, (struct dataport){1, 12});
+		handles[i].connection_name = NULL;
+	}
+	assert_int_equal(
+		cross_vm_connections_init_common(m.vm, MACHINE_BASE, handles, 2, m.pci, irq_each),
+		0);
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(
+			fake_guest_load(m.vm, guest_bar(&m, 1 + i, 0) + CROSSVM_REG_NAME + 11, 2),
+			'0' + i);
+	machine_free(&m);
+}
+
+static void is_refused(crossvm_dataport_handle_t dataport, const char *name, const char *why)
 {
 	crossvm_handle_t handle = {.dataport = &dataport, .consume_id = 1, .connection_name = name};
 	struct machine m;
 
 	machine_make(&m);
 	assert_int_equal(init(&m, &handle), -1);
-	assert_true(fake_log_lines() > 0);
+	assert_non_null(strstr(fake_log_take(), why));
 	machine_free(&m);
 }
 
@@ -102,15 +124,40 @@ static void senseless_ones_are_refused(void **state)
 
 	(void)state;
 	memset(long_name, 'n', sizeof(long_name) - 1);
-	is_refused((crossvm_dataport_handle_t){{4096}, 0, frames}, "a");
-	is_refused((crossvm_dataport_handle_t){{4096}, -1, frames}, "a");
-	is_refused((crossvm_dataport_handle_t){{4096}, 1, NULL}, "a");
-	is_refused((crossvm_dataport_handle_t){{4096}, 1, frames}, "null-capability");
-	is_refused((crossvm_dataport_handle_t){{4096}, 3, frames}, "a");
-	is_refused((crossvm_dataport_handle_t){{0}, 1, frames}, "a");
-	is_refused((crossvm_dataport_handle_t){{13}, 1, frames}, "no-such-frames");
-	is_refused((crossvm_dataport_handle_t){{4096}, 1, frames}, long_name);
-	is_refused((crossvm_dataport_handle_t){{4096}, 1, frames}, "");
+	is_refused((crossvm_dataport_handle_t){{4096}, 0, frames}, "a", "has 0 frames");
+	is_refused((crossvm_dataport_handle_t){{4096}, -1, frames}, "a", "has -1 frames");
+	is_refused((crossvm_dataport_handle_t){{4096}, 1, NULL}, "a", "has 1 frames at");
+	is_refused((crossvm_dataport_handle_t){{4096}, 1, frames}, "a", "is no capability");
+	is_refused((crossvm_dataport_handle_t){{4096}, 3, frames}, "a", "does not divide");
+	is_refused((crossvm_dataport_handle_t){{0}, 1, frames}, "a", "size is 0");
+	is_refused((crossvm_dataport_handle_t){{13}, 1, frames}, "a", "seL4 has none");
+	is_refused((crossvm_dataport_handle_t){{4096}, 1, frames}, long_name, "longer than 47");
+	is_refused((crossvm_dataport_handle_t){{4096}, 1, frames}, "", "is empty");
+}
+
+/* The same id would get the first one all events; the same name would open either. */
+static void duplicates_are_refused(void **state)
+{
+	crossvm_handle_t handles[2];
+	struct machine m;
+
+	(void)state;
+	machine_make(&m);
+	for (unsigned int i = 0; i < 2; i++)
+		handles[i] = machine_handle(&m, (struct dataport){1, 12});
+	handles[1].consume_id = handles[0].consume_id;
+	assert_int_equal(
+		cross_vm_connections_init_common(m.vm, MACHINE_BASE, handles, 2, m.pci, irq_each),
+		-1);
+	assert_non_null(strstr(fake_log_take(), "same consume_id"));
+	handles[1].consume_id = machine_id(1);
+	handles[1].connection_name = handles[0].connection_name;
+	assert_int_equal(
+		cross_vm_connections_init_common(m.vm, MACHINE_BASE, handles, 2, m.pci, irq_each),
+		-1);
+	assert_non_null(strstr(fake_log_take(), "same name"));
+	assert_null(m.pci->bus0[1][0]);
+	machine_free(&m);
 }
 
 int main(void)
@@ -119,7 +166,9 @@ int main(void)
 		cmocka_unit_test(nothing_of_the_callers_is_kept),
 		cmocka_unit_test(both_spellings_of_the_size),
 		cmocka_unit_test(no_events),
+		cmocka_unit_test(names_of_those_without),
 		cmocka_unit_test(senseless_ones_are_refused),
+		cmocka_unit_test(duplicates_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
