@@ -189,6 +189,33 @@ static int take_reset(struct forward_mux *mux, struct forward_stream *stream)
 	return 0;
 }
 
+static int take_from_stream(struct forward_mux *mux, struct forward_stream *stream,
+			    const struct crossvm_forward_frame *frame,
+			    const struct crossvm_message *message)
+{
+	int rc;
+
+	switch (frame->type) {
+	case CROSSVM_FORWARD_DATA:
+		rc = take_data(mux, stream, message);
+		break;
+	case CROSSVM_FORWARD_CREDIT:
+		rc = take_credit(mux, stream, frame->credit);
+		break;
+	case CROSSVM_FORWARD_END:
+		rc = take_end(mux, stream);
+		break;
+	case CROSSVM_FORWARD_RESET:
+		rc = take_reset(mux, stream);
+		break;
+	default:
+		return violation(mux, "a frame of an unknown type");
+	}
+	/* At once: the next frame may open the number again. */
+	forward_stream_finish(stream);
+	return rc;
+}
+
 static int take(struct forward_mux *mux, const struct crossvm_message *message)
 {
 	struct crossvm_forward_frame frame;
@@ -210,18 +237,7 @@ static int take(struct forward_mux *mux, const struct crossvm_message *message)
 		return take_open(mux, stream);
 	if (!stream->used || stream->open_due)
 		return violation(mux, "something on a stream that is not open");
-	switch (frame.type) {
-	case CROSSVM_FORWARD_DATA:
-		return take_data(mux, stream, message);
-	case CROSSVM_FORWARD_CREDIT:
-		return take_credit(mux, stream, frame.credit);
-	case CROSSVM_FORWARD_END:
-		return take_end(mux, stream);
-	case CROSSVM_FORWARD_RESET:
-		return take_reset(mux, stream);
-	default:
-		return violation(mux, "a frame of an unknown type");
-	}
+	return take_from_stream(mux, stream, &frame, message);
 }
 
 int forward_mux_receive(struct forward_mux *mux)
