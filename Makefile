@@ -34,10 +34,12 @@ demo: setup all ## VMs and components exchange data, before your eyes
 
 .PHONY: check
 check: setup ## run all tests that take minutes
+	@setup/cbmc >/dev/null
 	@tests/run check
 
 .PHONY: check-long
 check-long: setup ## and those that take longer
+	@setup/cbmc >/dev/null
 	@tests/run check-long
 
 .PHONY: bench

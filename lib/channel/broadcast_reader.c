@@ -10,7 +10,9 @@
 #include "lib/channel/wait.h"
 
 /* Overtaken so often in a row, a reader goes on with the next message to come. */
+#ifndef OVERTAKEN_MAX
 #define OVERTAKEN_MAX 4u
+#endif
 
 static void reader_go_to(struct crossvm_broadcast_reader *r, uint64_t position)
 {
