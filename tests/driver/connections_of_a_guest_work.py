@@ -123,7 +123,41 @@ def read_only(guest, server):
     equal(int(server("emits read-only")), before + 1, "emits of a read-only member")
 
 
+def any_address(guest, server):
+    """No kind of access is special, at no address: it is memory."""
+    for device in (PAGE, ODD, BIG):
+        guest.run(f"t unaligned {guest.uio(device.name)} 1 {device.bytes}")
+
+
 def cached(guest, server):
+    if guest.arch == "x86_64":
+        cached_on_x86_64(guest)
+    else:
+        cached_on_aarch64(guest)
+
+
+# As MAIR_EL1 has them: normal memory with write-back caches, without caches, and Device memory.
+WRITE_BACK, NOT_CACHED, DEVICE = "ff", "44", ("00", "04", "08", "0c")
+
+
+def cached_on_aarch64(guest):
+    """As the processor has it. Without our module, sysfs has normal memory only in resourceN_wc."""
+    guest.run("insmod /memory_type.ko")
+    for device in DEVICES:
+        uio = guest.uio(device.name)
+        for number in range(device.status_map + 1):
+            found = guest.run(f"t memory_type {uio} {number}")
+            equal(found, WRITE_BACK, f"memory type of map {number} of {device.name}")
+    memory = f"/sys/bus/pci/devices/{guest.pci(guest.uio('big'))[:-1]}1"
+    guest.run("rmmod uio_crossvm")
+    equal(guest.run(f"t memory_type {memory}/resource2_wc 0"), NOT_CACHED, "resource2_wc")
+    guest.run(f"t unaligned {memory}/resource2_wc 0 {BIG.bytes}")
+    found = guest.run(f"t memory_type {memory}/resource2 0")
+    check(found in DEVICE, f"resource2 has memory type {found}: lib/pci.c need not avoid it")
+    guest.run("insmod /uio_crossvm.ko")
+
+
+def cached_on_x86_64(guest):
     """As the page table has it. Firmware calls the window for PCI uncached, and Linux believes."""
     uio = guest.uio("big")
     base = int(guest.attribute(uio, "maps/map1/addr"), 16)
@@ -164,6 +198,7 @@ if __name__ == "__main__":
             ("names and maps are those of the connection, sizes are exact", names_and_maps),
             ("sysfs tells access, id, interrupt and layout", attributes),
             ("guest and host see the same dataport, all of it and no more", dataports),
+            ("a dataport can be accessed in any way, at any address", any_address),
             ("a dataport is cached memory, wherever firmware puts it", cached),
             ("programs of the first interface work", first_interface),
             ("poll and read agree about what is new", poll_and_read),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Devices are bound, unbound, removed, found again and unplugged, also under open files."""
 
-from vm import Device, Guest, check, equal, run, wait_until
+from vm import Device, Guest, Skipped, check, equal, run, wait_until
 
 STAYS = Device("stays", 12288)
 GOES = Device("goes", 3 << 20)
@@ -110,6 +110,11 @@ def memory_does_not_grow(guest, server):
     check(after - before < 300, f"300 times bound and unbound took {after - before} KiB")
 
 
+def plugged(guest, device):
+    parts = guest.monitor("qom-list", {"path": "/machine/peripheral"})
+    return any(part["name"].startswith(device.name + "-") for part in parts)
+
+
 def unplug(guest, server):
     """Both functions at once, under a reader; afterwards the address space is another's."""
     guest.start(f"t outlive {guest.uio('goes')} {GOES.bytes}", "outlive")
@@ -117,6 +122,8 @@ def unplug(guest, server):
     guest.finish("outlive")
     there = "grep -lx 0xa11. /sys/bus/pci/devices/*/device | wc -l"
     wait_until(lambda: guest.run(there) == "2", "the functions are still there")
+    # With native hotplug the guest has let go some seconds before it switches the slot off.
+    wait_until(lambda: not plugged(guest, GOES), "QEMU still has the functions")
     works(guest, server, STAYS)
 
 
@@ -130,6 +137,11 @@ def plug(guest, server):
 
 def suspend(guest, server):
     """The host forgets what the driver told it, and an event comes that nobody is woken for."""
+    if guest.arch == "aarch64":
+        # Only its firmware could suspend it, and QEMU's answers NOT_SUPPORTED.
+        states = guest.run("cat /sys/power/mem_sleep")
+        equal(states, "[s2idle]", "ways to sleep: write this test for them")
+        raise Skipped("QEMU's virt machine has no suspend: there is nothing to come back from")
     guest.start(f"t poll {guest.uio('stays')}", "poll")
     guest.run("(sleep 1; echo mem >/sys/power/state; echo awake) >/dev/console 2>&1 &")
     is_suspended = lambda: guest.monitor("query-status")["status"] == "suspended"

@@ -21,6 +21,8 @@
  *	outlive DEVICE BYTES            have the device taken away, everything mapped
  *	hold DEVICE                     open, until killed
  *	spin DEVICE MAP BYTES           touch all of a map again and again, until killed
+ *	unaligned FILE MAP BYTES        load and store at any address, as on any memory
+ *	memory_type FILE MAP            print an arm64 processor's type of memory, as in MAIR_EL1
  *	as UID GID COMMAND...           run a command with another user and group
  */
 #include <errno.h>
@@ -33,6 +35,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -397,6 +400,56 @@ static int do_spin(char **arguments)
 	return 1;
 }
 
+struct anywhere {
+	uint64_t value;
+} __attribute__((packed));
+
+/* What compilers and C libraries do with memory: words at odd addresses, vectors, whole cache lines. */
+static int do_unaligned(char **arguments)
+{
+	unsigned char expected[1024], block[sizeof(expected)];
+	size_t bytes = number(arguments[2]);
+	int fd = open_device(arguments[0], O_RDWR);
+	unsigned char *memory =
+		map(fd, number(arguments[1]), bytes, PROT_READ | PROT_WRITE, MAP_SHARED);
+	/* Over the border of two pages where there are two. */
+	unsigned char *at = memory + (bytes > PAGE ? PAGE : bytes) - sizeof(block) / 2;
+
+	if (bytes <= PAGE)
+		at -= sizeof(block) / 2;
+	for (size_t i = 0; i < sizeof(block) - sizeof(uint64_t); i++) {
+		volatile struct anywhere *word = (void *)(at + i);
+
+		word->value = pattern_word(i, 0);
+		if (word->value != pattern_word(i, 0))
+			fail("another word at %zu", i);
+	}
+	for (size_t length = 1; length <= sizeof(block) / 2; length++) {
+		memset(expected, 0xa5, sizeof(expected));
+		memset(expected + length, 0, length);
+		memcpy(at, memset(block, 0xa5, sizeof(block)), sizeof(block));
+		memset(at + length, 0, length);
+		memmove(block, at, sizeof(block));
+		if (memcmp(block, expected, sizeof(block)) != 0)
+			fail("%zu bytes were cleared otherwise", length);
+	}
+	return 0;
+}
+
+static int do_memory_type(char **arguments)
+{
+	int fd = open_device(arguments[0], O_RDWR);
+	const volatile uint32_t *word = map(fd, number(arguments[1]), PAGE, PROT_READ, MAP_SHARED);
+	int type;
+
+	(void)*word;
+	type = ioctl(open_device("/dev/memory_type", O_RDONLY), 0, word);
+	if (type < 0)
+		fail("the module does not tell the type of memory");
+	printf("%02x\n", type);
+	return 0;
+}
+
 static int do_as(char **arguments)
 {
 	if (setgroups(0, NULL) || setgid((gid_t)number(arguments[1])) ||
@@ -427,6 +480,8 @@ static const struct {
 	{"outlive", 2, do_outlive},
 	{"hold", 1, do_hold},
 	{"spin", 3, do_spin},
+	{"unaligned", 3, do_unaligned},
+	{"memory_type", 2, do_memory_type},
 	{"as", 3, do_as},
 };
 

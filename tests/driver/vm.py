@@ -29,6 +29,10 @@ class Failure(Exception):
     """Something that a test asserts does not hold."""
 
 
+class Skipped(Exception):
+    """Why a test cannot run in this guest."""
+
+
 class Ended(Failure):
     """The guest has."""
 
@@ -118,40 +122,63 @@ class Server:
         self.process.wait(PATIENCE)
 
 
-def add_udev(root):
+class Machine:
+    """What differs between the architectures of guests."""
+
+    def __init__(self, arch):
+        x86 = arch == "x86_64"
+        self.arch = arch
+        self.console = "ttyS0" if x86 else "ttyAMA0"
+        self.loader = "lib64/ld-linux-x86-64.so.2" if x86 else "lib/ld-linux-aarch64.so.1"
+        # Pointer authentication as the architecture has it is slow to emulate.
+        self.arguments = ["-M", "q35"] if x86 else [
+            "-M", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"
+        ]
+
+
+def add_libraries(program, source, target):
+    """Copy the libraries that a program needs, for whatever architecture it is."""
+    listing = subprocess.run(["readelf", "-dW", program], stdout=subprocess.PIPE, check=True)
+    for name in re.findall(r"\(NEEDED\).*\[(.*)\]", listing.stdout.decode()):
+        library = os.path.join(source, name)
+        if os.path.exists(library) and not os.path.exists(os.path.join(target, name)):
+            shutil.copy(library, target)
+            add_libraries(library, source, target)
+
+
+def add_udev(root, machine):
     """Debian's udev with its libraries, our rule, and a group crossvm."""
-    udev = os.path.join(os.environ.get("CROSSVM_DATA", os.path.join(TOP, "build")), "udev-x86_64")
-    setup("fetch-debs", "--suite", "bookworm", "--arch", "x86_64", "--into", udev, "udev")
-    loader = "lib64/ld-linux-x86-64.so.2"
-    libraries = "lib/x86_64-linux-gnu"
-    listing = subprocess.run(
-        [os.path.join(udev, loader), "--library-path", os.path.join(udev, libraries), "--list",
-         os.path.join(udev, "bin/udevadm")],
-        stdout=subprocess.PIPE, check=True,
-    ).stdout.decode()
-    for folder in ("lib64", libraries, "etc/udev/rules.d"):
-        os.makedirs(os.path.join(root, folder))
-    shutil.copy(os.path.join(udev, loader), os.path.join(root, loader))
+    data = os.environ.get("CROSSVM_DATA", os.path.join(TOP, "build"))
+    udev = os.path.join(data, "udev-" + machine.arch)
+    setup("fetch-debs", "--suite", "bookworm", "--arch", machine.arch, "--into", udev, "udev")
+    libraries = f"lib/{machine.arch}-linux-gnu"
+    for folder in (os.path.dirname(machine.loader), libraries, "etc/udev/rules.d"):
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    shutil.copy(os.path.join(udev, machine.loader), os.path.join(root, machine.loader))
     shutil.copy(os.path.join(udev, "bin/udevadm"), os.path.join(root, "bin/systemd-udevd"))
     os.symlink("systemd-udevd", os.path.join(root, "bin/udevadm"))
-    for library in re.findall(r"=> (\S+/lib/\S+)", listing):
-        shutil.copy(library, os.path.join(root, libraries))
+    add_libraries(os.path.join(udev, "bin/udevadm"), os.path.join(udev, libraries),
+                  os.path.join(root, libraries))
     rule = os.path.join(TOP, "driver/linux/60-crossvm.rules")
     shutil.copy(rule, os.path.join(root, "etc/udev/rules.d"))
     with open(os.path.join(root, "etc/group"), "w", encoding="ascii") as group:
         group.write("root:x:0:\ncrossvm:x:999:\n")
 
 
-def build_initramfs(directory, suite, tool):
+def build_initramfs(directory, config):
     """Busybox, UIO, the module and guest_tool, and a shell on the serial console."""
-    kernel = setup("kernel", "x86_64", suite)
+    arch = config.machine.arch
+    kernel = setup("kernel", arch, config.suite)
     root = os.path.join(directory, "root")
     for folder in ("bin", "dev", "proc", "sys", "tmp", "etc", "run"):
         os.makedirs(os.path.join(root, folder))
-    shutil.copy(setup("busybox"), os.path.join(root, "bin/busybox"))
-    shutil.copy(setup("module", "x86_64", suite), os.path.join(root, "uio_crossvm.ko"))
-    shutil.copy(tool, os.path.join(root, "bin/t"))
-    add_udev(root)
+    shutil.copy(setup("busybox", arch), os.path.join(root, "bin/busybox"))
+    shutil.copy(setup("module", arch, config.suite), os.path.join(root, "uio_crossvm.ko"))
+    if arch == "aarch64":
+        module = setup("module", arch, config.suite, os.path.join(HERE, "memory_type"))
+        shutil.copy(module, os.path.join(root, "memory_type.ko"))
+    shutil.copy(config.tool, os.path.join(root, "bin/t"))
+    add_udev(root, config.machine)
     uio = os.path.join(kernel, "modules/kernel/drivers/uio/uio.ko")
     if os.path.exists(uio):
         shutil.copy(uio, root)
@@ -175,13 +202,16 @@ class Guest:
     """A virtual machine whose console takes one command at a time."""
 
     def __init__(self, config, server, slots, directory):
-        vmlinuz, image = build_initramfs(directory, config.suite, config.tool)
+        machine = config.machine
+        vmlinuz, image = build_initramfs(directory, config)
+        self.arch = machine.arch
         self.control = os.path.join(directory, "qmp")
-        command = [setup("qemu"), "-M", "q35", "-accel", "tcg", "-m", "256", "-smp", config.cpus]
+        command = [setup("qemu", machine.arch), *machine.arguments, "-accel", "tcg"]
+        command += ["-m", "256", "-smp", config.cpus]
         command += ["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
         command += ["-qmp", f"unix:{self.control},server=on,wait=off"]
         command += ["-kernel", vmlinuz, "-initrd", image]
-        command += ["-append", "console=ttyS0 quiet panic=-1 " + config.cmdline]
+        command += ["-append", f"console={machine.console} quiet panic=-1 {config.cmdline}"]
         for number, slot in enumerate(slots):
             command += self.slot_arguments(server, number, slot)
         self.log = open(os.path.join(directory, "console.log"), "wb+")
@@ -305,12 +335,11 @@ class Guest:
 
 
 class Config:
-    """From the command line: device_server, guest_tool; cpus and suite may follow."""
+    """The command line: device_server, guest_tool, its architecture, processors, kernel's suite."""
 
     def __init__(self, cmdline):
-        self.server, self.tool = sys.argv[1:3]
-        self.cpus = sys.argv[3] if len(sys.argv) > 3 else "1"
-        self.suite = sys.argv[4] if len(sys.argv) > 4 else "bookworm"
+        self.server, self.tool, arch, self.cpus, self.suite = sys.argv[1:6]
+        self.machine = Machine(arch)
         self.cmdline = cmdline
 
 
@@ -334,6 +363,8 @@ def run(tests, slots, cmdline=""):
                 try:
                     function(guest, server)
                     print(f"ok {number} - {sentence}", flush=True)
+                except Skipped as reason:
+                    print(f"ok {number} - {sentence} # SKIP {reason}", flush=True)
                 except Exception as error:
                     failed += 1
                     print(f"not ok {number} - {sentence}", flush=True)
