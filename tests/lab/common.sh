@@ -10,8 +10,9 @@ export XDG_RUNTIME_DIR=$work/run
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 checks=0
 
+# finish [STATUS]
 finish() {
-	local status=$?
+	local status=${1:-$?}
 	trap - EXIT
 	"$crossvm" lab down --all >/dev/null 2>&1 || true
 	if [ "$status" -ne 0 ]; then
