@@ -24,7 +24,9 @@ static void everything_is_there_from_the_start(void **state)
 	assert_string_equal((const char *)rig->mirror + CROSSVM_REG_NAME, "telemetry");
 	assert_int_equal(seen(rig, CROSSVM_REG_MAGIC), CROSSVM_ABI_MAGIC);
 	assert_int_equal(seen(rig, CROSSVM_REG_VERSION), CROSSVM_ABI_VERSION);
-	assert_int_equal(seen(rig, CROSSVM_REG_FEATURES), 7);
+	assert_int_equal(seen(rig, CROSSVM_REG_FEATURES),
+			 CROSSVM_FEATURE_STATUS_PAGE | CROSSVM_FEATURE_PEERS |
+				 CROSSVM_FEATURE_DATAPORT | CROSSVM_FEATURE_WRITERS);
 	assert_int_equal(seen(rig, CROSSVM_REG_CONNECTION_ID), 0x12345);
 	assert_int_equal(seen(rig, CROSSVM_REG_MEMBER_ID), 1);
 	assert_int_equal(seen(rig, CROSSVM_REG_MEMBER_COUNT), 3);
