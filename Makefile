@@ -11,8 +11,8 @@ CHECK   := build/check
 CLANG   := build/clang
 
 .PHONY: all
-all: $(RELEASE)/build.ninja ## build everything, optimised, in build/release
-	$(NINJA) -C $(RELEASE)
+all: $(RELEASE)/build.ninja ## build all programs and libraries, optimised, in build/release
+	$(NINJA) -C $(RELEASE) $$($(PRODUCTS))
 
 .PHONY: help
 help: ## list these targets
@@ -65,6 +65,10 @@ install: all ## install below PREFIX (/usr/local), with DESTDIR in front
 .PHONY: clean
 clean: ## remove what was built, keep what was downloaded
 	rm -rf $(RELEASE) $(CHECK) $(CLANG) build/coverage build/bench
+
+# What is no test: Meson's own "all" would build all tests, too.
+PRODUCTS := meson introspect $(RELEASE) --targets | \
+	jq -r '.[] | select(.build_by_default) | .filename[] | sub("^.*/$(RELEASE)/"; "")'
 
 # The optimised tree; the other trees are set up by tests/run.
 $(RELEASE)/build.ninja: packages
