@@ -15,15 +15,15 @@ struct words {
 	_Alignas(64) volatile uint32_t sent;
 };
 
+struct ivshmem;
+
 struct path {
 	struct words *words;
 	void (*emit)(struct path *path);
 	/* Sleep until the peer has emitted. @return how many events, 0 if the path cannot tell. */
 	uint64_t (*wait)(struct path *path);
-	void *connection;            /* crossvm */
-	volatile uint32_t *doorbell; /* ivshmem, with what is to be stored there */
-	uint32_t peer;
-	int fd;
+	void *connection;       /* crossvm */
+	struct ivshmem *device; /* ivshmem */
 };
 
 /* They end the program with a message when something fails. */
