@@ -24,12 +24,10 @@
 
 #include "transport.h"
 
-#define WARM_UP       50
-#define TRIPS         1000
-#define MEDIAN        ((size_t)TRIPS / 2)
-#define PERCENTILE_99 ((size_t)TRIPS * 99 / 100)
-#define LAST          UINT64_MAX
-#define CHECK_EVERY   16u
+#define WARM_UP     50
+#define TRIPS       1000
+#define LAST        UINT64_MAX
+#define CHECK_EVERY 16u
 
 static const struct transport *const transports[] = {
 	&transport_word,          &transport_queue,      &transport_queue_interrupt,
@@ -123,6 +121,7 @@ static int compare(const void *a, const void *b)
 static void trips(struct bench *bench)
 {
 	static uint64_t samples[TRIPS];
+	const size_t middle = TRIPS / 2, late = (size_t)TRIPS * 99 / 100;
 	uint64_t number;
 
 	for (int i = -WARM_UP; i < TRIPS; i++) {
@@ -144,8 +143,8 @@ static void trips(struct bench *bench)
 	bench->control->finished = bench->step;
 	qsort(samples, TRIPS, sizeof(*samples), compare);
 	printf("trip-%zu %.0f p99-%zu %.0f ", bench->link.size,
-	       bench->ns_per_tick * (double)samples[MEDIAN], bench->link.size,
-	       bench->ns_per_tick * (double)samples[PERCENTILE_99]);
+	       bench->ns_per_tick * (double)samples[middle], bench->link.size,
+	       bench->ns_per_tick * (double)samples[late]);
 }
 
 static void trips_peer(struct bench *bench)
