@@ -38,10 +38,20 @@ static inline void store_release(uint64_t *word, uint64_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/* Orders everything before it against everything after it, on all processors alike. */
+/*
+ * Orders everything before it against everything after it, on all processors alike.
+ *
+ * On x86-64 a compiler may choose a locked operation on the stack instead of the fence. That does on a
+ * processor, but QEMU's emulation of a single processor carries it out without the lock, and orders
+ * nothing against another VM; an explicit fence it always keeps.
+ */
 static inline void fence(void)
 {
+#if defined(__x86_64__)
+	__asm__ volatile("mfence" ::: "memory");
+#else
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
 }
 
 static inline void fence_release(void)
