@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The server that QEMU's ivshmem-doorbell wants, for two VMs and one vector each: hands the shared
- * memory and the eventfds to whoever connects and steps aside. Only for measuring.
+ * The server that QEMU's ivshmem-doorbell wants, for two peers and one vector each: hands the shared
+ * memory and the eventfds to whoever connects and steps aside. Whoever connects later takes the place
+ * of the second one, who must have gone. Only for measuring.
  *
  *	ivshmem_server SOCKET BYTES
  *
@@ -11,8 +12,6 @@
  */
 #include <endian.h>
 #include <err.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +58,22 @@ static int listen_at(const char *path)
 	return fd;
 }
 
+/* What a peer is told when it comes: who it is, the memory, and all eventfds, its own last. */
+static int welcome(int listener, int peer, int memory, const int *events)
+{
+	int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (socket < 0)
+		err(1, "cannot take in peer %d", peer);
+	tell(socket, 0, -1);
+	tell(socket, peer, -1);
+	tell(socket, -1, memory);
+	for (int other = 0; other < peer; other++)
+		tell(socket, other, events[other]);
+	tell(socket, peer, events[peer]);
+	return socket;
+}
+
 int main(int argc, char **argv)
 {
 	int sockets[PEERS], events[PEERS], listener, memory;
@@ -70,20 +85,18 @@ int main(int argc, char **argv)
 		err(1, "cannot make shared memory of %s bytes", argv[2]);
 	listener = listen_at(argv[1]);
 	for (int peer = 0; peer < PEERS; peer++) {
-		sockets[peer] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		events[peer] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (sockets[peer] < 0 || events[peer] < 0)
-			err(1, "cannot take in peer %d", peer);
-		tell(sockets[peer], 0, -1);
-		tell(sockets[peer], peer, -1);
-		tell(sockets[peer], -1, memory);
-		for (int other = 0; other < peer; other++) {
+		if (events[peer] < 0)
+			err(1, "cannot make the event of peer %d", peer);
+		sockets[peer] = welcome(listener, peer, memory, events);
+		for (int other = 0; other < peer; other++)
 			tell(sockets[other], peer, events[peer]);
-			tell(sockets[peer], other, events[other]);
-		}
-		tell(sockets[peer], peer, events[peer]);
 	}
-	/* The VMs need nothing more, but would notice the end. */
-	for (;;)
-		pause();
+	/* VMs need nothing more, but would notice the end. */
+	for (;;) {
+		int later = welcome(listener, PEERS - 1, memory, events);
+
+		close(sockets[PEERS - 1]);
+		sockets[PEERS - 1] = later;
+	}
 }

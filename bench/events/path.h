@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A way between two VMs, as a program in one of them sees it: some shared memory and an event in
- * each direction. One implementation for a crossvm connection, one for ivshmem-doorbell.
+ * A way between two VMs, or a VM and its host, as a program on one side sees it: some shared memory and
+ * an event in each direction. One implementation for a crossvm connection, two for ivshmem-doorbell.
  */
 #ifndef BENCH_EVENTS_PATH_H
 #define BENCH_EVENTS_PATH_H
@@ -24,10 +24,13 @@ struct path {
 	uint64_t (*wait)(struct path *path);
 	void *connection;       /* crossvm */
 	struct ivshmem *device; /* ivshmem */
+	int fd, peer_fd;        /* ivshmem on a host: eventfds, ours and the peer's */
 };
 
 /* They end the program with a message when something fails. */
 void path_open_crossvm(struct path *path, const char *name);
 void path_open_ivshmem(struct path *path);
+/* As one of the two peers of ivshmem_server, without a VM. */
+void path_open_ivshmem_host(struct path *path, const char *socket);
 
 #endif

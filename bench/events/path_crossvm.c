@@ -29,7 +29,8 @@ void path_open_crossvm(struct path *path, const char *name)
 				    &connection) != 0)
 		errx(1, "%s", crossvm_last_error());
 	crossvm_connection_info(connection, &info);
-	if (info.backend != CROSSVM_BACKEND_UIO_CROSSVM)
+	if (info.backend != CROSSVM_BACKEND_UIO_CROSSVM &&
+	    info.backend != CROSSVM_BACKEND_COMPONENT)
 		errx(1, "%s is reached by %s, not by our driver", name,
 		     crossvm_backend_name(info.backend));
 	path->connection = connection;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Runs in two VMs at once and measures what is between them.
+ * Runs in two VMs at once, or in a VM and on its host, and measures what is between them.
  *
  *	ping PATH WHAT ROLE RUN
  *
- * PATH is a connection's name, or "ivshmem". ROLE is "serve" in one VM and "return" in the other. RUN
- * is a number that both get and that no earlier run had, by which they find each other. WHAT:
+ * PATH is a connection's name, or "ivshmem" in a VM, or on a host the socket of ivshmem's server, with a
+ * slash in it. ROLE is "serve" on one side and "return" on the other. RUN is a number that both get and
+ * that no earlier run had, by which they find each other. WHAT:
  *
  *	trip	an event there, an event back; each side sleeps until its interrupt
+ *	count	the same, in ticks of the time-stamp counter, which a QEMU with -icount makes instructions
  *	stream	events in one direction as fast as they can be emitted
  *	poll	a word in shared memory there and back; both sides spin
  *
- * The server prints its result, all times in nanoseconds.
+ * The server prints its result, times in nanoseconds.
  */
 #include <err.h>
 #include <stdbool.h>
@@ -60,10 +62,9 @@ static void wait_for_one(struct path *path)
 		errx(1, "%llu events where one was sent", (unsigned long long)count);
 }
 
-static void trip(struct path *path, bool server)
+static void measure_trips(struct path *path, bool server, double per_tick)
 {
 	static uint64_t trips[TRIPS], emits[TRIPS];
-	double ns = server ? ns_per_tick() : 0;
 
 	for (int i = -WARM_UP; i < TRIPS; i++) {
 		uint64_t start = ticks(), emitted;
@@ -80,8 +81,18 @@ static void trip(struct path *path, bool server)
 		trips[i] = ticks() - start;
 	}
 	if (server)
-		printf("trip %.0f emit %.0f\n", ns * median(trips, TRIPS),
-		       ns * median(emits, TRIPS));
+		printf("trip %.0f emit %.0f\n", per_tick * median(trips, TRIPS),
+		       per_tick * median(emits, TRIPS));
+}
+
+static void trip(struct path *path, bool server)
+{
+	measure_trips(path, server, server ? ns_per_tick() : 0);
+}
+
+static void count(struct path *path, bool server)
+{
+	measure_trips(path, server, 1);
 }
 
 /* ivshmem does not count events: who wants to know needs a word in memory. */
@@ -145,7 +156,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(struct path *path, bool server);
-	} measurements[] = {{"trip", trip}, {"stream", stream}, {"poll", poll}};
+	} measurements[] = {{"trip", trip}, {"count", count}, {"stream", stream}, {"poll", poll}};
 	struct path path = {0};
 	bool server;
 
@@ -154,6 +165,8 @@ int main(int argc, char **argv)
 	server = strcmp(argv[3], "serve") == 0;
 	if (strcmp(argv[1], "ivshmem") == 0)
 		path_open_ivshmem(&path);
+	else if (strchr(argv[1], '/'))
+		path_open_ivshmem_host(&path, argv[1]);
 	else
 		path_open_crossvm(&path, argv[1]);
 	for (size_t i = 0; i < sizeof(measurements) / sizeof(measurements[0]); i++) {

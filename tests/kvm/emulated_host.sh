@@ -28,7 +28,7 @@ attempts() {
 finish_attempt() {
 	local status=$?
 	if [ $status -ne 0 ] && host sh -c "cat /tmp/crossvm-lab-0/*/guest.console.log" 2>/dev/null |
-		grep "stack guard page was hit"; then
+		grep -E "stack guard page was hit|: double fault: "; then
 		echo "attempt $ATTEMPT of $ATTEMPTS: QEMU has delivered an interrupt twice"
 		status=$EMULATION_FAILED
 	fi
