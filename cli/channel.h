@@ -34,7 +34,7 @@ struct cli_channel_request {
 #define CLI_HELP_CHANNEL                                                                          \
 	"  -e, --end first|second  which end this is, where more than two members may write\n"    \
 	"  -f, --format           discard what is in the dataport; the other side must be away\n" \
-	"  -p, --spin MICROSECONDS  how long to poll before sleeping, at most; default 50\n"
+	"  -p, --spin MICROSECONDS  how long to poll before sleeping, at most; default 200\n"
 
 void cli_channel_request_init(struct cli_channel_request *request);
 

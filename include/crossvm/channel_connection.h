@@ -34,8 +34,11 @@ struct crossvm_channel;
 #define CROSSVM_CHANNEL_END_FIRST  1
 #define CROSSVM_CHANNEL_END_SECOND 2
 
-/* How long to poll before a sleep, at most; polls are measured when the channel is opened. */
-#define CROSSVM_CHANNEL_SPIN_US_DEFAULT 50u
+/*
+ * How long to poll before a sleep, at most; polls are measured when the channel is opened. Longer than
+ * a VM takes to be woken: two sides that sleep otherwise never find out that polling would do.
+ */
+#define CROSSVM_CHANNEL_SPIN_US_DEFAULT 200u
 
 struct crossvm_channel_options {
 	const struct crossvm_open_options *open; /* NULL: the defaults */
