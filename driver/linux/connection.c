@@ -118,7 +118,7 @@ static void write_control(struct crossvm_connection *conn)
 			control |= CROSSVM_CONTROL_OPEN;
 	}
 	writel(control, conn->registers + CROSSVM_REG_CONTROL);
-	/* The write is posted; a read waits until it is done, so that who opens finds itself open. */
+	/* The write is posted; a read waits for it, so that who opens finds itself open. */
 	readl(conn->registers + CROSSVM_REG_CONTROL);
 }
 
