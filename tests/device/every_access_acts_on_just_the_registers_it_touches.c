@@ -30,7 +30,7 @@ static uint32_t reference_peek(const struct reference *ref, uint32_t reg)
 	case 0x3c:
 		return 2;
 	case 0x40:
-		return 7;
+		return 15;
 	case 0x44:
 		return 0x12345;
 	case 0x48:
