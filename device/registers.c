@@ -49,7 +49,7 @@ static uint32_t name_word(const struct crossvm_device_options *options, uint32_t
 	return word;
 }
 
-static uint32_t pending_bits(const struct crossvm_device_state *state)
+static inline uint32_t pending_bits(const struct crossvm_device_state *state)
 {
 	uint32_t bits = 0;
 
@@ -143,17 +143,22 @@ static void publish_count(struct crossvm_device *dev, uint64_t total)
 	mirror_value(dev, CROSSVM_REG_EVENT_COUNT, count);
 }
 
-/* Every event comes this way, so it says what there is to say and no more. */
+/*
+ * Every event and every acknowledgement comes this way, so it says what there is to say and no
+ * more. The mirror's total is the latched one always.
+ */
 void crossvm_registers_publish(struct crossvm_device *dev, uint64_t total)
 {
 	struct crossvm_device_state *state = dev->state;
 
 	publish_count(dev, total);
-	if (state->shown_generation == state->acked_generation)
-		show_peers(state);
-	state->latched_total = total;
-	mirror_value(dev, CROSSVM_REG_TOTAL_EVENTS, (uint32_t)total);
-	mirror_value(dev, CROSSVM_REG_TOTAL_EVENTS + 4, (uint32_t)(total >> 32));
+	if (crossvm_peers_pending(state) && state->shown_generation == state->acked_generation)
+		state->shown_generation = state->generation;
+	if (state->latched_total != total) {
+		state->latched_total = total;
+		mirror_value(dev, CROSSVM_REG_TOTAL_EVENTS, (uint32_t)total);
+		mirror_value(dev, CROSSVM_REG_TOTAL_EVENTS + 4, (uint32_t)(total >> 32));
+	}
 	mirror_value(dev, CROSSVM_REG_PENDING, pending_bits(state));
 }
 
@@ -226,8 +231,12 @@ void crossvm_device_registers_read(struct crossvm_device *dev, uint32_t offset, 
 	}
 }
 
-static void write_control(struct crossvm_device *dev, uint32_t value)
+static void write_control(struct crossvm_device *dev, const uint8_t *in, struct part part)
 {
+	uint32_t value = dev->state->control;
+
+	__builtin_memcpy((uint8_t *)&value + part.from, in + part.at, part.to - part.from);
+	value &= CONTROL_BITS;
 	dev->state->control = value;
 	if (!crossvm_reads_trap(dev->state))
 		mirror_value(dev, CROSSVM_REG_CONTROL, value);
@@ -251,11 +260,9 @@ static void acknowledge(struct crossvm_device *dev, bool peers_too)
 	crossvm_tell_interrupt_changed(dev);
 }
 
-static void write_register(struct crossvm_device *dev, uint32_t reg, const uint8_t *in,
-			   struct part part)
+static inline void write_register(struct crossvm_device *dev, uint32_t reg, const uint8_t *in,
+				  struct part part)
 {
-	uint32_t value = dev->state->control;
-
 	switch (reg) {
 	case CROSSVM_REG_EMIT:
 		if (dev->ops && dev->ops->emit)
@@ -265,8 +272,7 @@ static void write_register(struct crossvm_device *dev, uint32_t reg, const uint8
 		acknowledge(dev, false);
 		break;
 	case CROSSVM_REG_CONTROL:
-		__builtin_memcpy((uint8_t *)&value + part.from, in + part.at, part.to - part.from);
-		write_control(dev, value & CONTROL_BITS);
+		write_control(dev, in, part);
 		break;
 	case CROSSVM_REG_PENDING:
 		acknowledge(dev, true);
@@ -276,19 +282,25 @@ static void write_register(struct crossvm_device *dev, uint32_t reg, const uint8
 	}
 }
 
-void crossvm_device_registers_write(struct crossvm_device *dev, uint32_t offset, const void *data,
-				    size_t bytes)
+/* Any write. Not inlined, so that what drivers do need not save registers for it. */
+static __attribute__((noinline)) void write_parts(struct crossvm_device *dev, uint32_t offset,
+						  const void *data, size_t bytes)
 {
 	uint64_t end = end_of(offset, bytes);
 
-	if (bytes == 0 || offset >= CROSSVM_REG_END)
-		return;
 	attend(dev);
-	/* What drivers do, and every emit. */
-	if (bytes == 4 && offset % 4 == 0) {
-		write_register(dev, offset, data, (struct part){.to = 4});
-		return;
-	}
 	for (uint32_t reg = offset & ~3u; reg < CROSSVM_REG_END && reg < end; reg += 4)
 		write_register(dev, reg, data, part_of(reg, offset, end));
+}
+
+void crossvm_device_registers_write(struct crossvm_device *dev, uint32_t offset, const void *data,
+				    size_t bytes)
+{
+	if (bytes == 0 || offset >= CROSSVM_REG_END)
+		return;
+	/* What drivers do, and every emit. */
+	if (bytes == 4 && offset % 4 == 0 && dev->state->attended)
+		write_register(dev, offset, data, (struct part){.to = 4});
+	else
+		write_parts(dev, offset, data, bytes);
 }

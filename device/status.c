@@ -48,13 +48,15 @@ void crossvm_status_fill(struct crossvm_device *dev)
 
 static void publish_once(struct crossvm_device *dev)
 {
-	uint64_t total = dev->state->total;
+	struct crossvm_device_state *state = dev->state;
+	struct crossvm_status_page *status = dev->status;
+	uint64_t total = state->total;
 
 	/* Release: pairs with the guest's acquire, so it sees what came before the event. */
-	__atomic_store_n(&dev->status->total_events, total, __ATOMIC_RELEASE);
+	__atomic_store_n(&status->total_events, total, __ATOMIC_RELEASE);
 	/* Release: the entries of peers[] that changed are seen before the new generation. */
-	__atomic_store_n(&dev->status->generation, dev->state->generation, __ATOMIC_RELEASE);
-	if (!crossvm_reads_trap(dev->state))
+	__atomic_store_n(&status->generation, state->generation, __ATOMIC_RELEASE);
+	if (!crossvm_reads_trap(state))
 		crossvm_registers_publish(dev, total);
 }
 
