@@ -26,7 +26,8 @@ int __wrap_vm_vgic_maintenance_handler(vm_vcpu_t *vcpu)
 	record->in_maintenance = true;
 	result = __real_vm_vgic_maintenance_handler(vcpu);
 	record->in_maintenance = false;
-	sel4_lines_replay(record);
+	if (record->replay)
+		sel4_lines_replay(record);
 	return result;
 }
 

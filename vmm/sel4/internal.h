@@ -124,7 +124,7 @@ void sel4_config_space_remove(struct sel4_connection *c);
 /* lines.c */
 int sel4_line_join(struct sel4_connection *c);
 void sel4_line_leave(struct sel4_connection *c);
-/* Interrupt the guest if a connection of the line has something for it. In the VM's thread. */
+/* Let the line follow a change of this connection's level. In the VM's thread. */
 void sel4_line_update(struct sel4_connection *c);
 /* The same for all lines that were put off. */
 void sel4_lines_replay(struct sel4_vm *record);
@@ -138,6 +138,7 @@ struct sel4_arch {
 	/* Where BARs may stand. */
 	uintptr_t window_start;
 	uintptr_t window_last; /* the last byte */
+	bool has_levels;       /* a line can be lowered, and must be */
 	/* Assert or deassert a line, as far as the interrupt controller knows levels. */
 	void (*drive)(vm_vcpu_t *vcpu, int irq, bool asserted);
 	/* What a store that trapped stores; false where libsel4vm cannot tell. */

@@ -72,8 +72,6 @@ static void acknowledged(vm_vcpu_t *vcpu, int irq, void *cookie)
 
 void sel4_lines_replay(struct sel4_vm *record)
 {
-	if (!record->replay)
-		return;
 	record->replay = false;
 	for (struct sel4_line *line = record->lines; line; line = line->next)
 		if (line->replay)
@@ -82,7 +80,14 @@ void sel4_lines_replay(struct sel4_vm *record)
 
 void sel4_line_update(struct sel4_connection *c)
 {
-	if (c->line)
+	if (!c->line)
+		return;
+	/*
+	 * Most calls come with an acknowledgement that leaves this connection with nothing for the
+	 * guest. Where there are no levels to lower, that is all there is to do: what others of the
+	 * line have was injected when it came, or waits for the EOI.
+	 */
+	if (sel4_arch.has_levels || crossvm_device_intx_level(&c->connection->device))
 		update(c->vm, c->line);
 }
 

@@ -53,6 +53,7 @@ const struct sel4_arch sel4_arch = {
 	/* 32-bit BARs, above what every PC uses for itself. */
 	.window_start = 0x100000,
 	.window_last = 0xffffffff,
+	.has_levels = true,
 	.drive = drive,
 	.stored_value = stored_value,
 	.forget_irq = forget_irq,
