@@ -55,6 +55,12 @@ static void print_json(const struct crossvm_connection *conn,
 	json_end_object(&json);
 }
 
+/* On seL4 members have none. */
+static const char *name_of(const struct crossvm_peer *peer)
+{
+	return peer->name[0] ? peer->name : "-";
+}
+
 static void print_members(const struct crossvm_connection *conn,
 			  const struct crossvm_connection_info *info)
 {
@@ -71,7 +77,7 @@ static void print_members(const struct crossvm_connection *conn,
 	printf("\n%2s  %-*s  %-7s  %s\n", "ID", width, "NAME", "STATE", "OPENED");
 	for (uint32_t id = 0; id < info->member_count; id++) {
 		crossvm_connection_peer(conn, id, &peer);
-		printf("%2u  %-*s  %-7s  %" PRIu32 "%s\n", id, width, peer.name,
+		printf("%2u  %-*s  %-7s  %" PRIu32 "%s\n", id, width, name_of(&peer),
 		       cli_state_word(peer.state), peer.incarnation,
 		       id == info->member_id ? " (this one)" : "");
 	}

@@ -98,8 +98,11 @@ void crossvm_connection_start(struct crossvm_connection *conn);
 /* Undo the mappings of the base and free conn. */
 void crossvm_connection_release(struct crossvm_connection *conn);
 
-/* Refuse what this member may not: -EACCES with a sentence that says who and what to do. */
-int crossvm_access_check(const struct crossvm_connection *conn, const char *member);
+/*
+ * Refuse what this member may not: -EACCES with a sentence that says who and what to do. name is
+ * this member's, or "" where it has none.
+ */
+int crossvm_access_check(const struct crossvm_connection *conn, const char *name);
 
 /* Emit through the register of a guest's device. */
 int crossvm_register_emit(struct crossvm_connection *conn);

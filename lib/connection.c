@@ -3,6 +3,7 @@
  * Opening a connection by whichever backend has it, and what is the same for all of them.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,21 +115,34 @@ void crossvm_connection_release(struct crossvm_connection *conn)
 	free(conn);
 }
 
-int crossvm_access_check(const struct crossvm_connection *conn, const char *member)
+/* What to call a member: by its name, or where it has none (on seL4) by its number. */
+static void describe_member(const struct crossvm_connection *conn, const char *name, char *text,
+			    size_t bytes)
 {
+	if (name[0])
+		(void)snprintf(text, bytes, "member '%s'", name);
+	else
+		(void)snprintf(text, bytes, "member %u", conn->info.member_id);
+}
+
+int crossvm_access_check(const struct crossvm_connection *conn, const char *name)
+{
+	char member[CROSSVM_NAME_BYTES + sizeof("member ''")];
+
+	describe_member(conn, name, member, sizeof(member));
 	if ((conn->access & CROSSVM_OPEN_WRITE) &&
 	    !(conn->info.member_access & CROSSVM_ACCESS_WRITE))
 		return crossvm_fail(
 			-EACCES,
-			"%s: member '%s' is read-only; open the connection without write "
-			"access, or give the member 'access: read-write' in the system file",
+			"%s: %s is read-only; open the connection without write access, or give "
+			"the member 'access: read-write' in the system file",
 			conn->name, member);
 	if ((conn->access & CROSSVM_OPEN_READ) && conn->info.dataport_bytes &&
 	    !(conn->info.member_access & CROSSVM_ACCESS_READ))
 		return crossvm_fail(
 			-EACCES,
-			"%s: member '%s' may not read the dataport; open the connection for "
-			"events only, or change the member's access in the system file",
+			"%s: %s may not read the dataport; open the connection for events only, "
+			"or change the member's access in the system file",
 			conn->name, member);
 	return 0;
 }

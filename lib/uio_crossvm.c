@@ -183,7 +183,7 @@ static void describe_interrupt(struct uio_connection *uio)
 static const char *own_name(const struct crossvm_connection *conn, struct crossvm_peer *self)
 {
 	if (!conn->status.address)
-		return "of this VM";
+		return ""; /* a device of revision 1, which refuses nothing */
 	crossvm_status_peer(conn->status.address, conn->info.member_id, self);
 	return self->name;
 }

@@ -173,6 +173,21 @@ static void a_read_only_vm_is_named_and_refused(void **state)
 	crossvm_connection_close(conn);
 }
 
+/* As on seL4. */
+static void a_read_only_vm_without_a_name_is_numbered(void **state)
+{
+	struct crossvm_connection *conn;
+
+	(void)state;
+	guest.status->access = CROSSVM_ACCESS_READ;
+	memset(guest.status->peer_names, 0, sizeof(guest.status->peer_names));
+	assert_int_equal(fake_guest_open(&guest, "telemetry", CROSSVM_OPEN_WRITE, &conn), -EACCES);
+	assert_error_says("telemetry: member 0 is read-only");
+	guest.status->access = 0;
+	assert_int_equal(fake_guest_open(&guest, "telemetry", CROSSVM_OPEN_READ, &conn), -EACCES);
+	assert_error_says("telemetry: member 0 may not read the dataport");
+}
+
 static void a_removed_device_ends_waits(void **state)
 {
 	struct crossvm_connection *conn = fake_guest_must_open(&guest, CROSSVM_OPEN_EMIT);
@@ -279,6 +294,7 @@ int main(void)
 		TEST(each_event_ends_a_wait),
 		TEST(a_signal_ends_a_wait),
 		TEST(a_read_only_vm_is_named_and_refused),
+		TEST(a_read_only_vm_without_a_name_is_numbered),
 		TEST(a_removed_device_ends_waits),
 		TEST(nothing_of_a_removed_device_is_touched),
 		TEST(another_name_is_not_found),
