@@ -59,12 +59,16 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void must(int rc, const char *what)
+static _Noreturn void fail(int rc, const char *what)
 {
-	if (rc >= 0)
-		return;
 	fprintf(stderr, "bench: %s: %s\n", what, strerror(-rc));
 	exit(1);
+}
+
+static void must(int rc, const char *what)
+{
+	if (rc < 0)
+		fail(rc, what);
 }
 
 /* The two sides on processors of their own, where there are two. */
@@ -89,7 +93,7 @@ static uint8_t *messages_new(const struct link *link, uint8_t what)
 	uint8_t *all = aligned_alloc(64, (link->size * link->batch + 63) / 64 * 64);
 
 	if (!all)
-		must(-ENOMEM, "messages");
+		fail(-ENOMEM, "messages");
 	memset(all, what, link->size * link->batch);
 	return all;
 }
@@ -147,10 +151,10 @@ static void round_trip(const struct transport *t, struct link *link, uint64_t me
 	uint64_t *samples = malloc(SAMPLES_MAX * sizeof(*samples));
 	uint8_t *message = messages_new(link, GO_ON), *answer = messages_new(link, 0);
 	uint64_t start, before;
-	size_t count = 0;
+	size_t count = 0, middle, late;
 
 	if (!samples)
-		must(-ENOMEM, "samples");
+		fail(-ENOMEM, "samples");
 	for (unsigned int i = 0; i < WARM_UP; i++) {
 		must(t->send(link, message, 1), t->name);
 		must(t->receive(link, answer), t->name);
@@ -169,8 +173,10 @@ static void round_trip(const struct transport *t, struct link *link, uint64_t me
 	must(t->send(link, message, 1), t->name);
 	must(t->receive(link, answer), t->name);
 	qsort(samples, count, sizeof(*samples), compare);
-	result_ns[0] = (double)samples[count / 2];
-	result_ns[1] = (double)samples[count * 99 / 100];
+	middle = count / 2;
+	late = count * 99 / 100;
+	result_ns[0] = (double)samples[middle];
+	result_ns[1] = (double)samples[late];
 	free(samples);
 	free(message);
 	free(answer);
@@ -319,10 +325,10 @@ static int parse(int argc, char **argv, struct options *options)
 	while ((option = getopt(argc, argv, "r:t:o:")) != -1) {
 		switch (option) {
 		case 'r':
-			options->rounds = (unsigned int)atoi(optarg);
+			options->rounds = (unsigned int)strtoul(optarg, NULL, 10);
 			break;
 		case 't':
-			options->measure_ns = (uint64_t)atoi(optarg) * 1000000u;
+			options->measure_ns = strtoull(optarg, NULL, 10) * 1000000u;
 			break;
 		case 'o':
 			options->only = optarg;

@@ -41,7 +41,7 @@ static int send(struct link *link, const void *message, unsigned int count)
 	const nng_socket *socket = link->state;
 
 	for (unsigned int i = 0; i < count; i++) {
-		if (nng_send(*socket, (void *)(uintptr_t)message, link->size, 0))
+		if (nng_send(*socket, (void *)message, link->size, 0))
 			return -EIO;
 	}
 	return 0;
