@@ -210,6 +210,7 @@ static void msi_wakes_and_needs_no_acknowledgement(void **state)
 	struct crossvm_connection *conn = must_open("msi");
 	volatile uint32_t *registers = kernel.guest.registers;
 	uint64_t count;
+	void *dataport;
 	size_t bytes;
 
 	(void)state;
@@ -218,8 +219,9 @@ static void msi_wakes_and_needs_no_acknowledgement(void **state)
 			 CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES);
 	assert_int_equal(crossvm_connection_emit(conn), 0);
 	assert_int_equal(registers[CROSSVM_REG_EMIT / 4], 1);
-	memset(crossvm_connection_dataport(conn, &bytes), 'x', bytes);
+	dataport = crossvm_connection_dataport(conn, &bytes);
 	assert_int_equal(bytes, FAKE_GUEST_DATAPORT_BYTES);
+	memset(dataport, 'x', bytes);
 	assert_int_equal(kernel.guest.dataport[FAKE_GUEST_DATAPORT_BYTES - 1], 'x');
 
 	assert_int_equal(crossvm_connection_wait(conn, 0, NULL), -ETIMEDOUT);
