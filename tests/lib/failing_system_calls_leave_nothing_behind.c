@@ -4,7 +4,6 @@
  * caller gets an error and a sentence, and no descriptor stays open. (Memory, the address sanitizer
  * sees.)
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -55,18 +54,6 @@ static const char *const functions[] = {
 	"calloc",    "reallocarray", "socket",      "epoll_create1",
 	"epoll_ctl", "send",         "crossvm_map", "crossvm_attribute_number",
 };
-
-static int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
 
 static int try_open(const struct crossvm_open_request *request)
 {

@@ -3,7 +3,6 @@
  * Whatever a daemon answers, opening ends with an error and a sentence; no descriptor stays open,
  * and nothing is mapped that could shrink under the mapping.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -222,18 +221,6 @@ static void serve_lie(struct fake_daemon *daemon, int client,
 	if (replaced >= 0)
 		close(replaced);
 	fake_count_emits(daemon, client);
-}
-
-static int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
 }
 
 static void each_lie_is_refused(void **state)

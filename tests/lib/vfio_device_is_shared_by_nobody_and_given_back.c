@@ -3,7 +3,6 @@
  * A device that is bound to vfio-pci, with a kernel made of wrapped calls: what is asked of it, what
  * happens when it refuses, and that nothing stays open.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
@@ -399,18 +398,6 @@ static void what_is_wrong_is_told(void **state)
 			wrongs[i].error);
 		assert_error_says(wrongs[i].says);
 	}
-}
-
-static int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
 }
 
 /* Each call to the kernel fails once; the next attempt finds everything given back. */
