@@ -65,12 +65,19 @@ replace_dir() {
 	rm -rf "$dst.old"
 }
 
-# Write standard input to a file, all of it or nothing.
+# Write standard input to a file, all of it or nothing; it gets mode $2 (644).
 write_file() {
 	local tmp
 	mkdir -p "$(dirname "$1")"
 	tmp=$(mktemp "$1.XXXXXX")
 	cat >"$tmp"
-	chmod 644 "$tmp"
+	chmod "${2:-644}" "$tmp"
 	mv "$tmp" "$1"
+}
+
+# The same, but a file that says this already stays as it is.
+update_file() {
+	local new
+	new=$(cat)
+	[ "$(cat "$1" 2>/dev/null || true)" = "$new" ] || write_file "$@" <<<"$new"
 }
