@@ -80,19 +80,15 @@ int crossvm_channel_writer_open(const char *name,
 		return crossvm_fail(-ENOMEM, "out of memory for the broadcast '%s'", name);
 	opened->base.other_incarnation = nobody;
 	rc = channel_base_open(&opened->base, name, access, options->open);
-	if (rc)
-		goto out_free;
-	rc = writer_attach(opened, options);
-	if (rc)
-		goto out_close;
+	if (!rc)
+		rc = writer_attach(opened, options);
+	if (rc) {
+		crossvm_connection_close(opened->base.conn);
+		free(opened);
+		return rc;
+	}
 	*writer = opened;
 	return 0;
-
-out_close:
-	crossvm_connection_close(opened->base.conn);
-out_free:
-	free(opened);
-	return rc;
 }
 
 void crossvm_channel_writer_close(struct crossvm_channel_writer *writer)
@@ -184,20 +180,16 @@ int crossvm_channel_reader_open(const char *name,
 		return crossvm_fail(-ENOMEM, "out of memory for the broadcast '%s'", name);
 	opened->base.other_incarnation = writer_incarnation;
 	rc = channel_base_open(&opened->base, name, CROSSVM_OPEN_READ, options->open);
-	if (rc)
-		goto out_free;
-	rc = reader_attach(opened, options);
-	if (rc)
-		goto out_close;
+	if (!rc)
+		rc = reader_attach(opened, options);
+	if (rc) {
+		crossvm_connection_close(opened->base.conn);
+		free(opened);
+		return rc;
+	}
 	channel_base_start(&opened->base);
 	*reader = opened;
 	return 0;
-
-out_close:
-	crossvm_connection_close(opened->base.conn);
-out_free:
-	free(opened);
-	return rc;
 }
 
 void crossvm_channel_reader_close(struct crossvm_channel_reader *reader)

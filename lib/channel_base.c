@@ -10,6 +10,7 @@
 #include <crossvm/channel_connection.h>
 
 #include "lib/backend.h"
+#include "lib/channel/atomic.h"
 #include "lib/error.h"
 
 /* Polls to find out how long one takes. */
@@ -163,13 +164,8 @@ uint32_t channel_base_polls_in(uint32_t us)
 {
 	uint64_t start = now_ns(), elapsed;
 
-	for (unsigned int i = 0; i < CALIBRATION_POLLS; i++) {
-#if defined(__x86_64__)
-		__builtin_ia32_pause();
-#else
-		__asm__ volatile("" ::: "memory");
-#endif
-	}
+	for (unsigned int i = 0; i < CALIBRATION_POLLS; i++)
+		relax();
 	elapsed = now_ns() - start;
 	if (!elapsed)
 		elapsed = 1;

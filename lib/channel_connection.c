@@ -139,20 +139,16 @@ int crossvm_channel_open(const char *name, const struct crossvm_channel_options 
 		return crossvm_fail(-ENOMEM, "out of memory for the channel '%s'", name);
 	opened->base.other_incarnation = other_incarnation;
 	rc = channel_base_open(&opened->base, name, access, options->open);
-	if (rc)
-		goto out_free;
-	rc = attach(opened, options);
-	if (rc)
-		goto out_close;
+	if (!rc)
+		rc = attach(opened, options);
+	if (rc) {
+		crossvm_connection_close(opened->base.conn);
+		free(opened);
+		return rc;
+	}
 	channel_base_start(&opened->base);
 	*channel = opened;
 	return 0;
-
-out_close:
-	crossvm_connection_close(opened->base.conn);
-out_free:
-	free(opened);
-	return rc;
 }
 
 void crossvm_channel_close(struct crossvm_channel *channel)

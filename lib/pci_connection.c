@@ -114,7 +114,7 @@ static void pci_close(struct crossvm_connection *conn)
 	/* Whoever gets the lock for himself is the last one. */
 	if (pci->registers_fd >= 0 && !crossvm_connection_unplugged(conn) &&
 	    !flock(pci->registers_fd, LOCK_EX | LOCK_NB))
-		crossvm_store32(conn->registers.address, CROSSVM_REG_CONTROL, 0);
+		crossvm_pci_device_close(conn);
 	if (pci->registers_fd >= 0)
 		close(pci->registers_fd);
 	crossvm_uio_device_close(&pci->uio);
@@ -197,8 +197,7 @@ static int attach(struct pci_connection *pci, const char *root)
 	if (error)
 		return error;
 	flock(pci->registers_fd, LOCK_SH);
-	crossvm_store32(pci->base.registers.address, CROSSVM_REG_CONTROL,
-			CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES);
+	crossvm_pci_device_open(&pci->base);
 	return 0;
 }
 

@@ -127,3 +127,16 @@ int crossvm_pci_device_attach(struct crossvm_connection *conn, const char *root,
 		conn->info.revision = events->revision;
 	return error;
 }
+
+void crossvm_pci_device_open(struct crossvm_connection *conn)
+{
+	crossvm_store32(conn->registers.address, CROSSVM_REG_CONTROL,
+			CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES);
+	/* The store is posted: the answer to a load behind it comes when the host has seen it. */
+	(void)crossvm_load32(conn->registers.address, CROSSVM_REG_CONTROL);
+}
+
+void crossvm_pci_device_close(struct crossvm_connection *conn)
+{
+	crossvm_store32(conn->registers.address, CROSSVM_REG_CONTROL, 0);
+}

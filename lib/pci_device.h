@@ -36,4 +36,8 @@ int crossvm_pci_device_attach(struct crossvm_connection *conn, const char *root,
 			      const struct crossvm_pci_function *events,
 			      const struct crossvm_pci_way *way);
 
+/* Tell the host that this member has the connection open; it knows on return. */
+void crossvm_pci_device_open(struct crossvm_connection *conn);
+void crossvm_pci_device_close(struct crossvm_connection *conn);
+
 #endif

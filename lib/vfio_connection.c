@@ -104,7 +104,7 @@ static void vfio_close(struct crossvm_connection *conn)
 
 	/* The device is there until it is closed, even where the kernel wants it back. */
 	if (conn->registers.address && conn->info.member_count)
-		crossvm_store32(conn->registers.address, CROSSVM_REG_CONTROL, 0);
+		crossvm_pci_device_close(conn);
 	/* Mappings keep a function open: they go first, so that the next one can open it. */
 	crossvm_unmap(&conn->dataport);
 	crossvm_unmap(&conn->status);
@@ -227,8 +227,7 @@ static int attach(struct vfio_connection *vfio, const char *root,
 	if (!error)
 		error = set_up_interrupt(vfio);
 	if (!error)
-		crossvm_store32(vfio->base.registers.address, CROSSVM_REG_CONTROL,
-				CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES);
+		crossvm_pci_device_open(&vfio->base);
 	return error;
 }
 
