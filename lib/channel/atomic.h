@@ -2,14 +2,16 @@
 /*
  * Every access to a shared word goes through here: exactly one 64-bit load or store each.
  *
- * Release pairs with acquire on the same word; each use names its partner. fence() is for the one
- * case that this does not cover: a store followed by a load of another word (Dekker's pattern, see
- * wait.h).
+ * Release pairs with acquire on the same word; each use names its partner. fence() of fence.h is
+ * for the one case that this does not cover: a store followed by a load of another word (Dekker's
+ * pattern, see wait.h).
  */
 #ifndef CROSSVM_LIB_CHANNEL_ATOMIC_H
 #define CROSSVM_LIB_CHANNEL_ATOMIC_H
 
 #include <stdint.h>
+
+#include "lib/channel/fence.h"
 
 /* The test build stops here, between any two stores, to see what a crash leaves behind. */
 #ifndef CROSSVM_CHANNEL_STEP
@@ -38,22 +40,6 @@ static inline void store_release(uint64_t *word, uint64_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/*
- * Orders everything before it against everything after it, on all processors alike.
- *
- * On x86-64 a compiler may choose a locked operation on the stack instead of the fence. That does on a
- * processor, but QEMU's emulation of a single processor carries it out without the lock, and orders
- * nothing against another VM; an explicit fence it always keeps.
- */
-static inline void fence(void)
-{
-#if defined(__x86_64__)
-	__asm__ volatile("mfence" ::: "memory");
-#else
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-}
-
 static inline void fence_release(void)
 {
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -74,6 +60,12 @@ static inline void relax(void)
 #else
 	__asm__ volatile("" ::: "memory");
 #endif
+}
+
+/* Tell the processor what is stored to soon. No access: the place need not even be there. */
+static inline void expect_store(const void *place)
+{
+	__builtin_prefetch(place, 1);
 }
 
 #endif

@@ -134,6 +134,7 @@ int crossvm_queue_attach(struct crossvm_queue *queue, const struct crossvm_port 
 	queue->polling = config->flags & CROSSVM_QUEUE_POLLING;
 	if (queue->polling && !spin_limit)
 		spin_limit = CROSSVM_SPIN_LIMIT_DEFAULT;
+	channel_fence_choose();
 	channel_spin_init(&queue->sender.spin, spin_limit);
 	channel_spin_init(&queue->receiver.spin, spin_limit);
 
