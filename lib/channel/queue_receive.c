@@ -179,42 +179,79 @@ static void receiver_advance(struct crossvm_queue_receiver *r, uint64_t span)
 		r->read_offset = 0;
 }
 
-/* Parse the record at the read position. Returns 1 for a message, 0 for a pad, or an error. */
-static inline int receiver_parse(struct crossvm_queue_receiver *r, struct crossvm_message *message)
+/* Up to where records can be read in one piece; not 0 when anything is available. */
+static uint64_t receiver_contiguous(const struct crossvm_queue_receiver *r)
 {
-	uint64_t header = load(ring_word_const(r->ring, r->read_offset));
+	uint64_t contiguous = r->ring_bytes - r->read_offset;
+
+	return contiguous < r->available ? contiguous : r->available;
+}
+
+/*
+ * Parse messages, as many as there are in a row and wanted.
+ *
+ * @odd    set to the header that ended the row, unless it ended by itself.
+ * @return their number; when it is 0, odd is set.
+ */
+static inline size_t receiver_parse(struct crossvm_queue_receiver *r,
+				    struct crossvm_message *messages, size_t count, uint64_t *odd)
+{
+	const uint64_t whole = receiver_contiguous(r);
+	const uint8_t *record = r->ring + r->read_offset;
+	uint64_t left = whole, bytes = 0;
+	size_t n = 0;
+
+	while (n < count && left) {
+		uint64_t header = load(ring_word_const(record, 0));
+		uint64_t size = record_size(header);
+		uint64_t span = record_span(CROSSVM_RECORD_HEADER_BYTES, size);
+
+		if (unlikely(span > left || record_kind(header) != CROSSVM_RECORD_MESSAGE)) {
+			*odd = header;
+			break;
+		}
+		messages[n].data = record + CROSSVM_RECORD_HEADER_BYTES;
+		messages[n].size = size;
+		messages[n].id = r->messages + n;
+		record += span;
+		left -= span;
+		bytes += size;
+		n++;
+	}
+	receiver_advance(r, whole - left);
+	r->messages += n;
+	r->bytes += bytes;
+	return n;
+}
+
+/* Pass a header that is no message, or one that goes too far: 0 for a pad, or an error. */
+static int receiver_pass(struct crossvm_queue_receiver *r, uint64_t header)
+{
 	uint64_t size = record_size(header);
 	uint64_t span = record_span(CROSSVM_RECORD_HEADER_BYTES, size);
 	uint64_t contiguous = r->ring_bytes - r->read_offset;
 
-	if (unlikely(span > r->available || span > contiguous))
+	if (span > receiver_contiguous(r))
 		return complain(&r->complaint, CROSSVM_BAD_RECORD_SIZE, r->available, size);
-	if (unlikely(record_kind(header) != CROSSVM_RECORD_MESSAGE)) {
-		if (record_kind(header) != CROSSVM_RECORD_PAD)
-			return complain(&r->complaint, CROSSVM_BAD_RECORD_KIND,
-					CROSSVM_RECORD_MESSAGE, record_kind(header));
-		/* A pad ends the ring and does not begin it: no two in a row. */
-		if (span != contiguous || !r->read_offset)
-			return complain(&r->complaint, CROSSVM_BAD_RECORD_SIZE, contiguous, size);
-		receiver_advance(r, span);
-		return 0;
-	}
-	message->data = r->ring + r->read_offset + CROSSVM_RECORD_HEADER_BYTES;
-	message->size = size;
-	message->id = r->messages;
+	if (record_kind(header) != CROSSVM_RECORD_PAD)
+		return complain(&r->complaint, CROSSVM_BAD_RECORD_KIND, CROSSVM_RECORD_MESSAGE,
+				record_kind(header));
+	/* A pad ends the ring and does not begin it: no two in a row. */
+	if (span != contiguous || !r->read_offset)
+		return complain(&r->complaint, CROSSVM_BAD_RECORD_SIZE, contiguous, size);
 	receiver_advance(r, span);
-	r->messages++;
-	r->bytes += size;
-	return 1;
+	return 0;
 }
 
-static inline int receiver_peek(struct crossvm_queue *queue, struct crossvm_message *message,
-				uint64_t deadline)
+/* At least one message and at most count. peeked: how many, set on success. */
+static inline int receiver_peek(struct crossvm_queue *queue, struct crossvm_message *messages,
+				size_t count, uint64_t deadline, size_t *peeked)
 {
 	struct crossvm_queue_receiver *r = &queue->receiver;
 
 	for (;;) {
 		uint64_t before = r->read;
+		uint64_t odd = 0;
 		int rc;
 
 		if (unlikely(!r->available)) {
@@ -222,10 +259,11 @@ static inline int receiver_peek(struct crossvm_queue *queue, struct crossvm_mess
 			if (rc)
 				return rc;
 		}
-		rc = receiver_parse(r, message);
-		if (rc > 0)
+		*peeked = receiver_parse(r, messages, count, &odd);
+		if (*peeked)
 			return 0;
-		if (rc < 0) {
+		rc = receiver_pass(r, odd);
+		if (rc) {
 			r->available = 0;
 			return rc;
 		}
@@ -238,7 +276,9 @@ static inline int receiver_peek(struct crossvm_queue *queue, struct crossvm_mess
 int crossvm_queue_peek(struct crossvm_queue *queue, struct crossvm_message *message,
 		       uint64_t deadline)
 {
-	return receiver_peek(queue, message, deadline);
+	size_t peeked;
+
+	return receiver_peek(queue, message, 1, deadline, &peeked);
 }
 
 int crossvm_queue_peek_batch(struct crossvm_queue *queue, struct crossvm_message *messages,
@@ -248,9 +288,11 @@ int crossvm_queue_peek_batch(struct crossvm_queue *queue, struct crossvm_message
 	int rc = 0;
 
 	while (n < count && !rc) {
-		rc = receiver_peek(queue, &messages[n], n ? CROSSVM_NOW : deadline);
-		if (!rc)
-			n++;
+		size_t more = 0;
+
+		rc = receiver_peek(queue, messages + n, count - n, n ? CROSSVM_NOW : deadline,
+				   &more);
+		n += more;
 	}
 	*peeked = n;
 	/* What ended the batch is told when nothing is left before it. */
@@ -274,12 +316,13 @@ static void receiver_unpeek(struct crossvm_queue_receiver *r, uint64_t size)
 int crossvm_queue_receive(struct crossvm_queue *queue, void *buffer, size_t capacity, size_t *size,
 			  uint64_t deadline)
 {
-	struct crossvm_message message;
+	struct crossvm_message message = {0};
+	size_t peeked;
 	int rc;
 
 	if (unlikely(queue->receiver.read != queue->receiver.tail))
 		return -CROSSVM_EINVAL;
-	rc = receiver_peek(queue, &message, deadline);
+	rc = receiver_peek(queue, &message, 1, deadline, &peeked);
 	if (rc)
 		return rc;
 	*size = message.size;
