@@ -40,6 +40,22 @@ static inline const uint64_t *ring_word_const(const uint8_t *ring, uint64_t offs
 	return (const uint64_t *)(const void *)(ring + offset);
 }
 
+/*
+ * In pieces: a C library writes what is larger than its caches, as it believes, past them to
+ * memory, from where the receiver would have to fetch it at a third of the speed.
+ */
+#define COPY_PIECE (UINT64_C(128) << 10)
+
+static inline void copy_large(uint8_t *to, const uint8_t *from, uint64_t size)
+{
+	for (; size > COPY_PIECE; size -= COPY_PIECE) {
+		memcpy(to, from, COPY_PIECE);
+		to += COPY_PIECE;
+		from += COPY_PIECE;
+	}
+	memcpy(to, from, size);
+}
+
 /* Small sizes inline, as two overlapping moves: a call would cost more than the copy. */
 static inline void copy(void *to, const void *from, uint64_t size)
 {
@@ -51,7 +67,7 @@ static inline void copy(void *to, const void *from, uint64_t size)
 
 	CROSSVM_CHANNEL_STEP();
 	if (size > 64) {
-		memcpy(to, from, size);
+		copy_large(t, f, size);
 	} else if (size >= 32) {
 		memcpy(&a, f, 32);
 		memcpy(&b, f + size - 32, 32);
