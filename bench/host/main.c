@@ -27,6 +27,7 @@
 static const struct transport *const transports[] = {
 	&transport_queue,         &transport_queue_batch,
 	&transport_queue_polling, &transport_queue_polling_batch,
+	&transport_word,
 #ifdef HAVE_DPDK
 	&transport_rte_ring,      &transport_rte_ring_batch,
 #endif
@@ -204,7 +205,8 @@ static _Noreturn void peer(const struct transport *t, struct link *link,
 	link->batch = 1;
 	round_trip_peer(t, link);
 	link->batch = batch;
-	throughput_peer(t, link);
+	if (!t->trips_only)
+		throughput_peer(t, link);
 	/* Libraries with threads of their own may be sending still. */
 	usleep(20000);
 	t->leave(link);
@@ -260,13 +262,16 @@ static _Noreturn void measure_in_child(const struct transport *t, size_t size, u
 	link.batch = 1;
 	round_trip(t, &link, options->measure_ns / 2, trip_ns);
 	link.batch = batch;
-	rate = throughput(t, &link, options->measure_ns);
+	printf("{\"transport\": \"%s\", \"what\": \"%s\", \"size\": %zu, \"round\": %u, ", t->name,
+	       t->what, size, round);
+	if (!t->trips_only) {
+		rate = throughput(t, &link, options->measure_ns);
+		printf("\"messages_per_s\": %.0f, \"bytes_per_s\": %.0f, ", rate,
+		       rate * (double)size);
+	}
+	printf("\"trip_ns\": %.0f, \"trip_p99_ns\": %.0f}\n", trip_ns[0], trip_ns[1]);
 	waitpid(pid, NULL, 0);
 	t->leave(&link);
-	printf("{\"transport\": \"%s\", \"what\": \"%s\", \"size\": %zu, \"round\": %u, "
-	       "\"messages_per_s\": %.0f, \"bytes_per_s\": %.0f, \"trip_ns\": %.0f, "
-	       "\"trip_p99_ns\": %.0f}\n",
-	       t->name, t->what, size, round, rate, rate * (double)size, trip_ns[0], trip_ns[1]);
 	exit(0);
 }
 

@@ -6,6 +6,7 @@
 #ifndef CROSSVM_BENCH_HOST_TRANSPORT_H
 #define CROSSVM_BENCH_HOST_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,12 +19,14 @@ struct link {
 	int fd[4];
 	char path[64]; /* a name that nobody else uses */
 	void *state;
+	uint32_t seen; /* the last number that came, for a transport that counts */
 };
 
 struct transport {
 	const char *name;
 	const char *what;
 	unsigned int batch;
+	bool trips_only; /* holds one message, so that nothing can be streamed */
 	/* Before the fork. Returns 0 or -errno: then it cannot carry messages of this size. */
 	int (*prepare)(struct link *link);
 	/* After it, on each side. */
@@ -40,6 +43,7 @@ extern const struct transport transport_queue;
 extern const struct transport transport_queue_batch;
 extern const struct transport transport_queue_polling;
 extern const struct transport transport_queue_polling_batch;
+extern const struct transport transport_word;
 extern const struct transport transport_pipe;
 extern const struct transport transport_stream;
 extern const struct transport transport_seqpacket;
