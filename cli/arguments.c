@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/report.h"
 #include "system/size.h"
@@ -156,6 +157,14 @@ int cli_seconds(const struct cli_command *command, const char *option, const cha
 	if (*milliseconds < seconds * 1000)
 		(*milliseconds)++;
 	return CLI_OK;
+}
+
+int64_t cli_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int cli_open(const struct cli_arguments *arguments, const char *name, unsigned int access,

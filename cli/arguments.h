@@ -65,6 +65,9 @@ int cli_size(const struct cli_command *command, const char *option, const char *
 int cli_seconds(const struct cli_command *command, const char *option, const char *text,
 		int *milliseconds);
 
+/* The clock for such a time: milliseconds since some moment of the past. */
+int64_t cli_now_ms(void);
+
 /* Open, or report why not. @return an exit code. */
 int cli_open(const struct cli_arguments *arguments, const char *name, unsigned int access,
 	     struct crossvm_connection **conn);

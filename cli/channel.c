@@ -55,6 +55,13 @@ int cli_channel_option(const struct cli_command *command, int option,
 	}
 }
 
+int cli_channel_check(const struct cli_command *command, const struct cli_channel_request *request)
+{
+	if (request->stream && request->count != UINT64_MAX)
+		return cli_usage(command, "--count counts messages, which a stream does not have");
+	return 0;
+}
+
 int cli_channel_open(const struct cli_arguments *arguments, const char *name,
 		     struct cli_channel_request *request, struct crossvm_channel **channel)
 {
@@ -93,6 +100,8 @@ struct carrier {
 	bool holding;
 	bool sent_all, received_all;
 	bool begun; /* something was carried: a restart of the other side breaks it off */
+	int timeout_ms;
+	int64_t blocked_since; /* 0: the other side is not waited for */
 };
 
 static bool is_retry(int error)
@@ -164,6 +173,24 @@ static int carry_out(struct carrier *c)
 	return 1;
 }
 
+/* How long to sleep at most. blocked: until the other side does something. */
+static int carry_timeout(struct carrier *c, bool blocked, int timeout)
+{
+	int64_t now, left;
+
+	if (c->timeout_ms < 0 || !blocked) {
+		c->blocked_since = 0;
+		return timeout;
+	}
+	now = cli_now_ms();
+	if (!c->blocked_since)
+		c->blocked_since = now;
+	left = c->blocked_since + c->timeout_ms - now;
+	if (left <= 0)
+		return -ETIMEDOUT;
+	return timeout < 0 || left < timeout ? (int)left : timeout;
+}
+
 /* Sleep until a descriptor or the channel has something for us. *readable: in has. */
 static int carry_wait(struct carrier *c, bool *readable)
 {
@@ -175,12 +202,12 @@ static int carry_wait(struct carrier *c, bool *readable)
 		{.fd = c->holding ? c->out : -1, .events = POLLOUT},
 		{.fd = fd, .events = POLLIN},
 	};
-	int timeout = -1;
+	int timeout = fd < 0 ? GLANCE_MS : -1;
+	bool blocked = (!room && !c->sent_all) || (!more && !c->holding && !c->received_all);
 
-	if (more)
-		timeout = 0;
-	else if (fd < 0)
-		timeout = GLANCE_MS;
+	timeout = more ? 0 : carry_timeout(c, blocked, timeout);
+	if (timeout < -1)
+		return timeout;
 	if (poll(fds, 3, timeout) < 0 && errno != EINTR)
 		return -errno;
 	*readable = fds[0].revents != 0;
@@ -202,6 +229,8 @@ static int carry(struct carrier *c)
 		if (out < 0)
 			return out;
 		c->begun |= in || out;
+		if (in || out)
+			c->blocked_since = 0;
 		/* What came before the other side went is carried to its end. */
 		if (gone && !out)
 			return gone;
@@ -211,14 +240,15 @@ static int carry(struct carrier *c)
 	return 0;
 }
 
-int cli_channel_carry(struct crossvm_channel *channel, int in, int out)
+int cli_channel_carry(struct crossvm_channel *channel, int in, int out, int timeout_ms)
 {
 	struct carrier c = {.channel = channel,
 			    .queue = crossvm_channel_queue(channel),
 			    .in = in,
 			    .out = out,
 			    .sent_all = in < 0,
-			    .received_all = out < 0};
+			    .received_all = out < 0,
+			    .timeout_ms = timeout_ms};
 	size_t max = crossvm_queue_max_message(c.queue) / 2;
 	int rc;
 

@@ -42,6 +42,9 @@ void cli_channel_request_init(struct cli_channel_request *request);
 int cli_channel_option(const struct cli_command *command, int option,
 		       struct cli_channel_request *request);
 
+/* After all options: do they go together? @return 0 or CLI_USAGE. */
+int cli_channel_check(const struct cli_command *command, const struct cli_channel_request *request);
+
 /* Open, or report why not. @return an exit code. */
 int cli_channel_open(const struct cli_arguments *arguments, const char *name,
 		     struct cli_channel_request *request, struct crossvm_channel **channel);
@@ -58,8 +61,10 @@ void cli_channel_note(int result);
  * end of in closes the sending half; the end of the other side closes out, which is why out is
  * taken over. in or out may be -1: nothing in that direction.
  *
+ * @timeout_ms  give up when the other side has neither sent nor taken anything for so long although
+ *              that was waited for; -1: never.
  * @return an exit code, after a report.
  */
-int cli_channel_carry(struct crossvm_channel *channel, int in, int out);
+int cli_channel_carry(struct crossvm_channel *channel, int in, int out, int timeout_ms);
 
 #endif

@@ -61,7 +61,7 @@ static int run_program(struct crossvm_channel *channel, char **argv)
 	}
 	/* Waiting for it to read must not keep us from reading what it writes. */
 	fcntl(to, F_SETFL, O_NONBLOCK);
-	code = cli_channel_carry(channel, from, to);
+	code = cli_channel_carry(channel, from, to, -1);
 	close(from);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

@@ -67,7 +67,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 			return CLI_USAGE;
 	}
 	name = cli_operand(command, argc, argv, "NAME");
-	if (!name)
+	if (!name || cli_channel_check(command, &request))
 		return CLI_USAGE;
 	request.options.open = &arguments.open;
 	rc = request.broadcast ? -EPROTOTYPE
@@ -77,8 +77,9 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		return cli_broadcast_receive(&arguments, name, &request);
 	if (rc)
 		return cli_failed(rc);
-	code = request.stream ? cli_channel_carry(channel, -1, dup(STDOUT_FILENO))
-			      : receive_lines(channel, &request);
+	code = request.stream
+		       ? cli_channel_carry(channel, -1, dup(STDOUT_FILENO), request.timeout_ms)
+		       : receive_lines(channel, &request);
 	crossvm_channel_close(channel);
 	return code;
 }
@@ -94,7 +95,7 @@ const struct cli_command cli_command_recv = {
 		"  -o, --oldest           of a broadcast: begin with the oldest message still "
 		"there\n"
 		"  -s, --stream           write the bytes as they come, not as lines\n"
-		"  -t, --timeout SECONDS  give up when no message comes for so long, with exit "
+		"  -t, --timeout SECONDS  give up when nothing comes for so long, with exit "
 		"code 3\n" CLI_HELP_CHANNEL CLI_HELP_OPEN CLI_HELP_HELP,
 	.options = options,
 	.run = run,

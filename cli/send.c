@@ -78,7 +78,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		return cli_broadcast_send(&arguments, name, &request);
 	if (rc)
 		return cli_failed(rc);
-	code = request.stream ? cli_channel_carry(channel, STDIN_FILENO, -1)
+	code = request.stream ? cli_channel_carry(channel, STDIN_FILENO, -1, request.timeout_ms)
 			      : send_lines(channel, &request);
 	crossvm_channel_close(channel);
 	return code;

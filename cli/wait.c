@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 
 #include "cli/arguments.h"
 #include "cli/json.h"
@@ -22,21 +21,13 @@ struct request {
 	int timeout_ms; /* -1: none */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* @return 0 once the total has reached goal, or -errno. */
 static int wait_for_total(struct crossvm_connection *conn, uint64_t goal, int timeout_ms)
 {
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = cli_now_ms() + timeout_ms;
 
 	while (crossvm_connection_total(conn) < goal) {
-		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
+		int64_t left = timeout_ms < 0 ? -1 : end - cli_now_ms();
 		int error = crossvm_connection_wait(conn, left < -1 ? 0 : (int)left, NULL);
 
 		/* A stop and a continue interrupt system calls, too. */

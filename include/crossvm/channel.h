@@ -299,9 +299,10 @@ int crossvm_queue_receive(struct crossvm_queue *queue, void *buffer, size_t capa
 			  uint64_t deadline);
 
 /*
- * For an event loop: promise to sleep. True: nothing can be done now, and the peer rings when a
- * message comes, or when a message of size bytes has room; wait for the port's event, then try.
- * False: do not sleep, try now.
+ * For an event loop: spin as a call that blocks would, then promise to sleep. True: nothing can be
+ * done now, and the peer rings when a message comes, or when a message of size bytes has room; wait
+ * for the port's event, then try. False: do not sleep, try now. A loop with many channels may want
+ * a spin_limit of 0, since each of them spins in its turn.
  */
 bool crossvm_queue_arm_receive(struct crossvm_queue *queue);
 bool crossvm_queue_arm_send(struct crossvm_queue *queue, size_t size);

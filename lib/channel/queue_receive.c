@@ -343,7 +343,7 @@ bool crossvm_queue_arm_receive(struct crossvm_queue *queue)
 	if (queue->polling || queue->receiver.available || receiver_look(queue))
 		return false;
 	what = receiver_wait_for(queue);
-	return channel_wait_promise(&self, &what);
+	return !channel_spin_until(self.spin, &what) && channel_wait_promise(&self, &what);
 }
 
 void crossvm_queue_close_receive(struct crossvm_queue *queue)

@@ -423,7 +423,7 @@ bool crossvm_queue_arm_send(struct crossvm_queue *queue, size_t size)
 		return false;
 	}
 	what = sender_wait_for(queue, need);
-	return channel_wait_promise(&self, &what);
+	return !channel_spin_until(self.spin, &what) && channel_wait_promise(&self, &what);
 }
 
 void crossvm_queue_close_send(struct crossvm_queue *queue)
