@@ -92,21 +92,33 @@ static bool other_may_be_there(struct channel_base *base)
 	return false;
 }
 
+/*
+ * A life of the other side that was attached, and whose process has gone, without a goodbye since; 0
+ * if there is none. Whoever attaches has the connection open before: so the attached life is asked for
+ * first, then whether it is there, then whether it is still that life. In another order, one that
+ * goes and returns in between would be taken for dead.
+ */
+static uint64_t find_dead(struct channel_base *base)
+{
+	uint64_t incarnation = base->other_incarnation(base);
+
+	fence_acquire();
+	if (other_may_be_there(base) || !incarnation)
+		return 0;
+	return base->other_incarnation(base) == incarnation ? incarnation : 0;
+}
+
 void channel_base_start(struct channel_base *base)
 {
-	if (!other_may_be_there(base))
-		base->dead = base->other_incarnation(base);
+	base->dead = find_dead(base);
 }
 
 int channel_base_check(struct channel_base *base)
 {
-	uint64_t incarnation;
+	uint64_t dead = find_dead(base);
 
-	if (other_may_be_there(base) || !base->other_was_there)
-		return 0;
 	/* Who only opened the connection, for whatever reason, is not the one that was killed. */
-	incarnation = base->other_incarnation(base);
-	return incarnation && incarnation != base->dead ? -EPIPE : 0;
+	return dead && base->other_was_there && dead != base->dead ? -EPIPE : 0;
 }
 
 void channel_base_ring(struct channel_base *base)
