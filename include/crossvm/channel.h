@@ -196,6 +196,7 @@ struct crossvm_queue {
 	struct crossvm_abi_hello hello;
 	unsigned int member;
 	bool polling;
+	bool fence_by_lock; /* which instruction is a fence on this processor */
 	uint64_t incarnation;
 	struct crossvm_complaint complaint; /* of the attach */
 	struct crossvm_queue_sender sender;

@@ -36,7 +36,6 @@ int crossvm_broadcast_reader_attach(struct crossvm_broadcast_reader *r,
 	r->ring = (const uint8_t *)port->memory + hello.ring_offset[0];
 	r->ring_bytes = hello.ring_bytes[0];
 	r->from_oldest = config->from_oldest;
-	channel_fence_choose();
 	channel_spin_init(&r->spin, config->spin_limit);
 	/* Acquires the release at the end of the writer's attach. */
 	r->incarnation = load_acquire(&r->shared->writer.state.incarnation);

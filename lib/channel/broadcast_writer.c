@@ -133,7 +133,7 @@ int crossvm_broadcast_format(const struct crossvm_port *port)
 		return rc;
 	for (uint64_t i = 0; i < sizeof(struct crossvm_abi_broadcast) / sizeof(uint64_t); i++)
 		store((uint64_t *)port->memory + i, 0);
-	fence();
+	fence(false);
 	return 0;
 }
 

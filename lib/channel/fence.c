@@ -13,8 +13,6 @@
 #define CGTC 0x43544743u
 #define GTCG 0x47435447u
 
-uint32_t channel_fence_by_lock;
-
 bool channel_lock_is_fence(const struct channel_hypervisor *hypervisor)
 {
 	const uint32_t *signature = hypervisor->signature;
@@ -27,7 +25,7 @@ bool channel_lock_is_fence(const struct channel_hypervisor *hypervisor)
 	return signature[0] != TCGT || signature[1] != CGTC || signature[2] != GTCG;
 }
 
-void channel_fence_choose(void)
+bool channel_fence_by_lock(void)
 {
 	struct channel_hypervisor hypervisor = {0};
 	uint32_t eax, ebx, ecx, edx;
@@ -37,14 +35,14 @@ void channel_fence_choose(void)
 	if (hypervisor.present)
 		__cpuid(LEAF_HYPERVISOR, eax, hypervisor.signature[0], hypervisor.signature[1],
 			hypervisor.signature[2]);
-	__atomic_store_n(&channel_fence_by_lock, channel_lock_is_fence(&hypervisor),
-			 __ATOMIC_RELAXED);
+	return channel_lock_is_fence(&hypervisor);
 }
 
 #else
 
-void channel_fence_choose(void)
+bool channel_fence_by_lock(void)
 {
+	return false;
 }
 
 #endif

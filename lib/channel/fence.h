@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Choose the fence for this processor: at each attach. Before, and in doubt, it is mfence. */
-void channel_fence_choose(void);
+/* Which it is to be, by_lock of fence(), on this processor. Not for each fence: ask at attach. */
+bool channel_fence_by_lock(void);
 
 #if defined(__x86_64__)
 
@@ -27,11 +27,9 @@ struct channel_hypervisor {
 /* Is a locked operation a fence below that hypervisor? */
 bool channel_lock_is_fence(const struct channel_hypervisor *hypervisor);
 
-extern uint32_t channel_fence_by_lock; /* 0 or 1; the same whoever writes it */
-
-static inline void fence(void)
+static inline void fence(bool by_lock)
 {
-	if (__atomic_load_n(&channel_fence_by_lock, __ATOMIC_RELAXED))
+	if (by_lock)
 		__asm__ volatile("lock; orl $0, (%%rsp)" ::: "memory", "cc");
 	else
 		__asm__ volatile("mfence" ::: "memory");
@@ -39,8 +37,9 @@ static inline void fence(void)
 
 #else
 
-static inline void fence(void)
+static inline void fence(bool by_lock)
 {
+	(void)by_lock;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

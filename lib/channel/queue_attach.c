@@ -134,7 +134,7 @@ int crossvm_queue_attach(struct crossvm_queue *queue, const struct crossvm_port 
 	queue->polling = config->flags & CROSSVM_QUEUE_POLLING;
 	if (queue->polling && !spin_limit)
 		spin_limit = CROSSVM_SPIN_LIMIT_DEFAULT;
-	channel_fence_choose();
+	queue->fence_by_lock = channel_fence_by_lock();
 	channel_spin_init(&queue->sender.spin, spin_limit);
 	channel_spin_init(&queue->receiver.spin, spin_limit);
 
@@ -172,7 +172,7 @@ int crossvm_queue_format(const struct crossvm_port *port)
 		return rc;
 	for (uint64_t i = 0; i < sizeof(struct crossvm_abi_queue) / sizeof(uint64_t); i++)
 		store((uint64_t *)port->memory + i, 0);
-	fence();
+	fence(false);
 	return 0;
 }
 

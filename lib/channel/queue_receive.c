@@ -12,7 +12,7 @@ static void receiver_wake_sender(struct crossvm_queue *queue)
 
 	if (queue->polling)
 		return;
-	fence(); /* W2; its partner is S2 in channel_wait_arm */
+	fence(queue->fence_by_lock); /* W2; its partner is S2 in channel_wait_arm */
 	wake = load(&queue_peer(queue)->state.wake_sender);
 	if (unlikely(wait_passes(wake, r->rung, r->tail)))
 		channel_queue_doorbell(queue,
@@ -127,6 +127,7 @@ static struct wait_self receiver_wait_self(struct crossvm_queue *queue)
 		.stats = &queue->shared->stats[queue->member].receiver,
 		.spin = &queue->receiver.spin,
 		.polling = queue->polling,
+		.fence_by_lock = queue->fence_by_lock,
 	};
 }
 

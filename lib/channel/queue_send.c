@@ -43,7 +43,7 @@ static void sender_wake_receiver(struct crossvm_queue *queue)
 	uint64_t incarnation;
 
 	if (!queue->polling) {
-		fence(); /* W2; its partner is S2 in channel_wait_arm */
+		fence(queue->fence_by_lock); /* W2; its partner is S2 in channel_wait_arm */
 		if (unlikely(wait_passes(load(&peer->wake_receiver), s->rung, s->head)))
 			channel_queue_doorbell(
 				queue, &queue->shared->stats[queue->member].sender.doorbells);
@@ -176,6 +176,7 @@ static struct wait_self sender_wait_self(struct crossvm_queue *queue)
 		.stats = &queue->shared->stats[queue->member].sender,
 		.spin = &queue->sender.spin,
 		.polling = queue->polling,
+		.fence_by_lock = queue->fence_by_lock,
 	};
 }
 

@@ -79,7 +79,7 @@ bool channel_wait_is_over(const struct wait_for *what)
 bool channel_wait_arm(const struct wait_self *self, const struct wait_for *what)
 {
 	store(self->wake, what->until); /* S1 */
-	fence();                        /* S2; its partner is W2 in wake_receiver and wake_sender */
+	fence(self->fence_by_lock);     /* S2; its partner is W2 in wake_receiver and wake_sender */
 	if (!channel_wait_is_over(what)) /* S3 */
 		return true;
 	store(self->wake, CROSSVM_WAKE_NEVER);

@@ -41,6 +41,7 @@ struct wait_self {
 	struct crossvm_abi_half_stats *stats;
 	struct crossvm_spin *spin;
 	bool polling;
+	bool fence_by_lock;
 };
 
 /* Has position until been passed by the step from old to now? All are below 2^62, or NEVER. */

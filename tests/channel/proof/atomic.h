@@ -62,12 +62,14 @@ static inline void store_release(uint64_t *word, uint64_t value)
 	store(word, value);
 }
 
-static inline void channel_fence_choose(void)
+static inline bool channel_fence_by_lock(void)
 {
+	return false;
 }
 
-static inline void fence(void)
+static inline void fence(bool by_lock)
 {
+	(void)by_lock;
 }
 
 static inline void fence_release(void)
