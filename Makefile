@@ -6,9 +6,11 @@ NINJA := ninja
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-RELEASE := build/release
-CHECK   := build/check
-CLANG   := build/clang
+# BUILDTYPE goes with another folder than RELEASE has by itself.
+RELEASE   := build/release
+BUILDTYPE := release
+CHECK     := build/check
+CLANG     := build/clang
 
 .PHONY: all
 all: $(RELEASE)/build.ninja ## build all programs and libraries, optimised, in build/release
@@ -72,4 +74,4 @@ PRODUCTS := meson introspect $(RELEASE) --targets | \
 
 # The optimised tree; the other trees are set up by tests/run.
 $(RELEASE)/build.ninja: packages
-	@test -f $@ || $(MESON) setup --prefix=$(PREFIX) --buildtype=release $(RELEASE) .
+	@test -f $@ || $(MESON) setup --prefix=$(PREFIX) --buildtype=$(BUILDTYPE) $(RELEASE) .
