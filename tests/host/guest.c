@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/host/guest.h"
 
-#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,39 +79,12 @@ static void install(struct guest *guest)
 			 0);
 }
 
-/* The folder of the guest that is running, for a test that fails halfway. */
-static char left_behind[64];
-
-static void remove_left_behind(void)
-{
-	DIR *directory = opendir(left_behind);
-	const struct dirent *entry;
-
-	if (!directory)
-		return;
-	while ((entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	closedir(directory);
-	rmdir(left_behind);
-}
-
-void guest_make_directory(char *path, size_t bytes)
-{
-	if (left_behind[0] == '\0')
-		atexit(remove_left_behind);
-	remove_left_behind();
-	snprintf(left_behind, sizeof(left_behind), "/tmp/crossvm-test-XXXXXX");
-	assert_non_null(mkdtemp(left_behind));
-	snprintf(path, bytes, "%s", left_behind);
-}
-
 struct guest *guest_start(void)
 {
 	struct guest *guest = calloc(1, sizeof(*guest));
 
 	assert_non_null(guest);
-	guest_make_directory(guest->directory, sizeof(guest->directory));
+	scratch_make(guest->directory);
 	assert_int_equal(crossvm_host_create(&(struct crossvm_host_options){.log = log_message,
 									    .log_context = guest,
 									    .arena_bytes = 1 << 20},

@@ -7,6 +7,7 @@
 #define CROSSVM_TESTS_HOST_GUEST_H
 
 #include "tests/vfio_user/client.h"
+#include "tests/scratch.h"
 
 #include <cross_vm_connection.h>
 #include <crossvm/host.h>
@@ -40,7 +41,7 @@ struct guest_context {
 };
 
 struct guest {
-	char directory[64];
+	char directory[SCRATCH_BYTES];
 	struct crossvm_host *host;
 	vm_t *vm;
 	int dataport;
@@ -50,9 +51,6 @@ struct guest {
 	unsigned int logged;
 	char log[512]; /* the last message */
 };
-
-/* A new folder below /tmp; it goes with the next one or the test's process, if it is still there. */
-void guest_make_directory(char *path, size_t bytes);
 
 struct guest *guest_start(void);
 void guest_end(struct guest *guest);

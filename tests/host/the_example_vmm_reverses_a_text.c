@@ -19,7 +19,7 @@
 static const char *program;
 
 struct example {
-	char directory[64];
+	char directory[SCRATCH_BYTES];
 	pid_t pid;
 	char output[1024];
 };
@@ -30,7 +30,7 @@ static void start(struct example *example)
 	size_t bytes = 0;
 	int out[2];
 
-	guest_make_directory(example->directory, sizeof(example->directory));
+	scratch_make(example->directory);
 	assert_int_equal(pipe(out), 0);
 	example->pid = fork();
 	assert_true(example->pid >= 0);

@@ -186,8 +186,7 @@ void fake_daemon_start(struct fake_daemon *daemon, fake_serve_fn serve, const vo
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	memset(daemon, 0, sizeof(*daemon));
-	strcpy(daemon->folder, "/tmp/crossvm-test-XXXXXX");
-	MUST(mkdtemp(daemon->folder));
+	scratch_make(daemon->folder);
 	snprintf(daemon->path, sizeof(daemon->path), "%s/socket", daemon->folder);
 	daemon->serve = serve;
 	daemon->context = context;
@@ -220,6 +219,5 @@ void fake_daemon_stop(struct fake_daemon *daemon)
 	close(daemon->event_fd);
 	close(daemon->stop);
 	close(daemon->listener);
-	unlink(daemon->path);
-	rmdir(daemon->folder);
+	scratch_remove(daemon->folder);
 }

@@ -13,6 +13,8 @@
 #include <crossvm/abi_component.h>
 #include <crossvm/connection.h>
 
+#include "tests/scratch.h"
+
 #define FAKE_DATAPORT_BYTES (3u * CROSSVM_PAGE_BYTES)
 
 struct fake_daemon;
@@ -22,7 +24,7 @@ typedef void (*fake_serve_fn)(struct fake_daemon *daemon, int client,
 			      const struct crossvm_component_request *request);
 
 struct fake_daemon {
-	char folder[64];
+	char folder[SCRATCH_BYTES];
 	char path[96];
 	int listener;
 	int stop; /* eventfd: serve_until_gone() returns */

@@ -2,7 +2,6 @@
 #include "fake_guest.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -95,19 +94,10 @@ static void *add_memory(const struct fake_guest *guest, const char *path, size_t
 	return address;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 void fake_guest_create(struct fake_guest *guest)
 {
 	memset(guest, 0, sizeof(*guest));
-	strcpy(guest->root, "/tmp/crossvm-guest-XXXXXX");
-	MUST(mkdtemp(guest->root));
+	scratch_make(guest->root);
 	guest->fifo = -1;
 	wrapped = guest;
 	removed = false;
@@ -123,7 +113,7 @@ void fake_guest_destroy(struct fake_guest *guest)
 		munmap(guest->status, CROSSVM_PAGE_BYTES);
 		munmap(guest->dataport, FAKE_GUEST_BAR_BYTES);
 	}
-	MUST(nftw(guest->root, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	scratch_remove(guest->root);
 }
 
 static void fill_registers(uint32_t *registers)

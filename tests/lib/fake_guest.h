@@ -14,13 +14,15 @@
 #include <crossvm/abi.h>
 #include <crossvm/connection.h>
 
+#include "tests/scratch.h"
+
 #define FAKE_GUEST_DATAPORT_BYTES (3u * CROSSVM_PAGE_BYTES)
 #define FAKE_GUEST_BAR_BYTES      (4u * CROSSVM_PAGE_BYTES)
 #define FAKE_EVENTS               "0000:00:04.0"
 #define FAKE_MEMORY               "0000:00:04.1"
 
 struct fake_guest {
-	char root[64];
+	char root[SCRATCH_BYTES];
 	uint32_t *registers; /* by word */
 	struct crossvm_status_page *status;
 	unsigned char *dataport;
