@@ -8,7 +8,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lab/loop.h"
 #include "lab/report.h"
+
+/* So long does a program have to end when it is told to, before nobody waits for it any more. */
+#define LAST_WAIT_MS 5000
 
 enum {
 	POLL_LINK,
@@ -23,6 +27,8 @@ struct state {
 	bool input_open;
 	int signal_fd;
 	unsigned int interrupts;
+	int last_signal;
+	int64_t last_moment; /* 0: it may take its time */
 	bool done;
 	int result;
 };
@@ -138,6 +144,10 @@ static void read_signals(struct state *state)
 			finish(state, 128 + (int)info.ssi_signo);
 			return;
 		}
+		/* A person can interrupt again; others expect an end, also where the guest hangs. */
+		if (info.ssi_signo != SIGINT)
+			state->last_moment = lab_now_ms() + LAST_WAIT_MS;
+		state->last_signal = (int)info.ssi_signo;
 		(void)lab_link_send_value(state->streams->link, LAB_FRAME_SIGNAL, LAB_STDIN,
 					  info.ssi_signo);
 	}
@@ -153,7 +163,14 @@ static void step(struct state *state)
 		[POLL_INPUT] = {.fd = wants_input ? streams->in : -1, .events = POLLIN},
 	};
 
-	if (poll(fds, POLL_COUNT, -1) < 0)
+	int64_t left = state->last_moment ? state->last_moment - lab_now_ms() : -1;
+
+	if (state->last_moment && left <= 0) {
+		lab_error("the program has not ended %d s after the signal", LAST_WAIT_MS / 1000);
+		finish(state, 128 + state->last_signal);
+		return;
+	}
+	if (poll(fds, POLL_COUNT, (int)left) < 0)
 		return;
 	if (fds[POLL_LINK].revents)
 		read_link(state);
