@@ -145,6 +145,8 @@ static void init_bars(struct crossvm_device_state *state, enum crossvm_function 
 		if (bytes == 0)
 			continue;
 		put32(f->writable, offset, (uint32_t)writable);
+		if (bar == CROSSVM_SINGLE_BAR_DATAPORT)
+			put32(f->config, offset, PCI_BAR_PREFETCHABLE);
 		if (bar != CROSSVM_BAR_DATAPORT)
 			continue;
 		put32(f->config, offset, PCI_BAR_64 | PCI_BAR_PREFETCHABLE);

@@ -55,7 +55,8 @@
 
 /*
  * BARs, single layout (one function, for old guest software and for seL4): BAR0 is two pages, the
- * registers and, at CROSSVM_SINGLE_STATUS_OFFSET, the status page; BAR1 is the dataport, 32-bit.
+ * registers and, at CROSSVM_SINGLE_STATUS_OFFSET, the status page; BAR1 is the dataport, 32-bit
+ * prefetchable.
  */
 #define CROSSVM_SINGLE_BAR_DATAPORT  1u
 #define CROSSVM_SINGLE_STATUS_OFFSET 0x1000u

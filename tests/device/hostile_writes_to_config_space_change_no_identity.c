@@ -90,6 +90,7 @@ static void split_layout(void **state)
 	assert_int_equal(config_get(rig, MEMORY, 0x0e, 1), 0x00);
 	assert_int_equal(config_get(rig, EVENTS, 0x3d, 1), 1); /* INTA */
 	assert_int_equal(config_get(rig, MEMORY, 0x3d, 1), 0);
+	assert_int_equal(config_get(rig, MEMORY, 0x18, 1) & 0x0f, 0x0c); /* 64-bit, prefetchable */
 	hammer(rig, CROSSVM_LAYOUT_SPLIT, EVENTS);
 	hammer(rig, CROSSVM_LAYOUT_SPLIT, MEMORY);
 }
@@ -104,6 +105,7 @@ static void single_layout(void **state)
 	assert_identity(rig, EVENTS);
 	assert_int_equal(config_get(rig, EVENTS, 0x0e, 1), 0x00);
 	assert_int_equal(config_get(rig, EVENTS, 0x3d, 1), 1);
+	assert_int_equal(config_get(rig, EVENTS, 0x14, 1) & 0x0f, 0x08); /* prefetchable */
 	hammer(rig, CROSSVM_LAYOUT_SINGLE, EVENTS);
 }
 
