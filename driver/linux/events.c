@@ -184,9 +184,15 @@ static int enable_silently(struct crossvm_connection *conn)
 	if (command & PCI_COMMAND_MEMORY)
 		acknowledge(conn);
 	err = pci_enable_device_mem(pdev);
-	if (!err)
-		pci_intx(pdev, 0);
-	return err;
+	if (err)
+		return err;
+	pci_intx(pdev, 0);
+	/*
+	 * Where somebody has enabled it through sysfs, the call above does nothing, and its power
+	 * state may be unknown since its last driver left: then there would be no MSI.
+	 */
+	pci_set_power_state(pdev, PCI_D0);
+	return 0;
 }
 
 static void disable_silently(struct crossvm_connection *conn)
