@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,7 +17,6 @@
 
 /* Config space, PCI Local Bus Specification 3.0, 6.2.2. */
 #define CONFIG_COMMAND       4
-#define COMMAND_MEMORY       0x0002u
 #define COMMAND_INTX_DISABLE 0x0400u
 
 /*
@@ -145,57 +145,81 @@ static int open_file(const struct crossvm_pci_function *function, const char *fi
 	return crossvm_fail(error, "cannot open %s: %s", path, strerror(-error));
 }
 
-/* Change bits of COMMAND; a write only where one is needed. */
-static int command_clear(const struct crossvm_pci_function *function, uint16_t clear)
+static int read_command(const struct crossvm_pci_function *function, int fd, uint16_t *command)
 {
-	uint16_t command;
+	if (pread(fd, command, sizeof(*command), CONFIG_COMMAND) != sizeof(*command))
+		return crossvm_fail(-EIO, "PCI device %s: cannot read its command register",
+				    function->address);
+	*command = le16toh(*command);
+	return 0;
+}
+
+/* Change bits of COMMAND; a write only where one is needed. */
+static int change_command(const struct crossvm_pci_function *function, uint16_t clear, uint16_t set)
+{
+	uint16_t before, after;
 	int fd;
 	int error = open_file(function, "config", O_RDWR, &fd);
 
 	if (error)
 		return error;
-	if (pread(fd, &command, sizeof(command), CONFIG_COMMAND) != sizeof(command)) {
-		error = -EIO;
-	} else if (le16toh(command) & clear) {
-		command = htole16(le16toh(command) & (uint16_t)~clear);
-		if (pwrite(fd, &command, sizeof(command), CONFIG_COMMAND) != sizeof(command))
-			error = -EIO;
-	}
+	error = read_command(function, fd, &before);
+	after = htole16((uint16_t)((before & ~clear) | set));
+	if (!error && le16toh(after) != before &&
+	    pwrite(fd, &after, sizeof(after), CONFIG_COMMAND) != sizeof(after))
+		error = crossvm_fail(-EIO, "PCI device %s: cannot change its command register",
+				     function->address);
 	close(fd);
-	if (error)
-		return crossvm_fail(error, "PCI device %s: cannot change its command register",
-				    function->address);
-	return 0;
+	return error;
 }
 
 int crossvm_pci_unmask_intx(const struct crossvm_pci_function *function)
 {
-	return command_clear(function, COMMAND_INTX_DISABLE);
+	return change_command(function, COMMAND_INTX_DISABLE, 0);
+}
+
+int crossvm_pci_mask_intx(const struct crossvm_pci_function *function)
+{
+	return change_command(function, 0, COMMAND_INTX_DISABLE);
+}
+
+/* Has anybody enabled it, a driver or we? The kernel counts how often. */
+static int is_enabled(const struct crossvm_pci_function *function, bool *enabled)
+{
+	uint64_t count = 0;
+	int error = crossvm_attribute_number(function->sysfs, "enable", &count);
+
+	*enabled = count > 0;
+	return error ? crossvm_fail(error, "PCI device %s: cannot read whether it is enabled",
+				    function->address)
+		     : 0;
+}
+
+static int enable(const struct crossvm_pci_function *function)
+{
+	int fd;
+	int error = open_file(function, "enable", O_WRONLY, &fd);
+
+	if (error)
+		return error;
+	if (write(fd, "1", 1) != 1)
+		error = crossvm_fail(-errno, "PCI device %s: cannot enable it: %s",
+				     function->address, strerror(errno));
+	close(fd);
+	return error;
 }
 
 int crossvm_pci_enable_memory(const struct crossvm_pci_function *function)
 {
-	uint16_t command = 0;
-	ssize_t length;
-	int fd;
-	int error = open_file(function, "config", O_RDONLY, &fd);
+	bool enabled;
+	int error = is_enabled(function, &enabled);
 
-	if (error)
+	if (!error && !enabled)
+		error = enable(function);
+	if (error || function->driver[0])
 		return error;
-	length = pread(fd, &command, sizeof(command), CONFIG_COMMAND);
-	close(fd);
-	if (length == sizeof(command) && (le16toh(command) & COMMAND_MEMORY))
-		return 0;
-	/* The kernel counts, so that this does not get into a driver's way. */
-	error = open_file(function, "enable", O_WRONLY, &fd);
-	if (error)
-		return error;
-	length = write(fd, "1", 1);
-	error = length == 1 ? 0
-			    : crossvm_fail(-errno, "PCI device %s: cannot enable it: %s",
-					   function->address, strerror(errno));
-	close(fd);
-	return error;
+	/* That has switched its interrupt on, too. A driver that comes later leaves this as it is. */
+	return crossvm_pci_mask_intx(function);
 }
 
 static int open_resource(const struct crossvm_pci_function *function, unsigned int bar, int flags,

@@ -40,6 +40,8 @@ int crossvm_pci_enable_memory(const struct crossvm_pci_function *function);
 
 /* Take back "INTx disable", which the kernel sets at each interrupt. */
 int crossvm_pci_unmask_intx(const struct crossvm_pci_function *function);
+/* Set it: an interrupt that nobody handles can hold up all that share its line. */
+int crossvm_pci_mask_intx(const struct crossvm_pci_function *function);
 
 /*
  * Map a part of a BAR.

@@ -113,8 +113,11 @@ static void pci_close(struct crossvm_connection *conn)
 
 	/* Whoever gets the lock for himself is the last one. */
 	if (pci->registers_fd >= 0 && !crossvm_connection_unplugged(conn) &&
-	    !flock(pci->registers_fd, LOCK_EX | LOCK_NB))
+	    !flock(pci->registers_fd, LOCK_EX | LOCK_NB)) {
 		crossvm_pci_device_close(conn);
+		if (pci->interrupts)
+			(void)crossvm_pci_mask_intx(&pci->events);
+	}
 	if (pci->registers_fd >= 0)
 		close(pci->registers_fd);
 	crossvm_uio_device_close(&pci->uio);

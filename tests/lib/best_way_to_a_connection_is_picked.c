@@ -106,22 +106,36 @@ static void without_driver_waits_poll(void **state)
 	crossvm_connection_close(conn);
 }
 
-static void a_function_that_nobody_enabled_is_enabled(void **state)
+static char enabled(const char *address)
 {
 	char text[8] = "";
 	char path[128];
 	FILE *file;
 
-	(void)state;
-	fake_guest_add_device(&guest, NULL);
-	fake_guest_set_command(&guest, 0);
-	assert_backend(CROSSVM_BACKEND_SYSFS);
-	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/" FAKE_MEMORY "/enable", guest.root);
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/enable", guest.root, address);
 	file = fopen(path, "r");
 	assert_non_null(file);
 	assert_non_null(fgets(text, sizeof(text), file));
 	fclose(file);
-	assert_int_equal(text[0], '1');
+	return text[0];
+}
+
+static void a_function_that_nobody_enabled_is_enabled(void **state)
+{
+	(void)state;
+	fake_guest_add_device(&guest, NULL);
+	assert_backend(CROSSVM_BACKEND_SYSFS);
+	assert_int_equal(enabled(FAKE_EVENTS), '1');
+	assert_int_equal(enabled(FAKE_MEMORY), '1');
+}
+
+static void an_interrupt_that_nobody_handles_is_masked(void **state)
+{
+	(void)state;
+	fake_guest_add_device(&guest, NULL);
+	fake_guest_set_command(&guest, 0x0003);
+	assert_backend(CROSSVM_BACKEND_SYSFS);
+	assert_int_equal(fake_guest_command(&guest), 0x0403);
 }
 
 static void devices_of_other_drivers_are_left_alone(void **state)
@@ -227,6 +241,7 @@ int main(void)
 		TEST(no_driver_is_enough),
 		TEST(without_driver_waits_poll),
 		TEST(a_function_that_nobody_enabled_is_enabled),
+		TEST(an_interrupt_that_nobody_handles_is_masked),
 		TEST(devices_of_other_drivers_are_left_alone),
 		TEST(a_component_socket_comes_before_devices),
 		TEST(a_users_own_daemon_comes_before_the_systems),

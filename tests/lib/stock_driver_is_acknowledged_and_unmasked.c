@@ -63,8 +63,11 @@ static void opening_unmasks_and_says_open_closing_says_closed(void **state)
 	assert_int_equal(CONTROL, OPEN_CONTROL);
 	crossvm_connection_close(first);
 	assert_int_equal(CONTROL, OPEN_CONTROL);
+	assert_int_equal(fake_guest_command(&guest), 0x0002);
 	crossvm_connection_close(second);
 	assert_int_equal(CONTROL, 0);
+	/* Nobody is there to be interrupted. */
+	assert_int_equal(fake_guest_command(&guest), 0x0002 | INTX_DISABLE);
 }
 
 static void a_wait_acknowledges_what_it_read_and_unmasks(void **state)
