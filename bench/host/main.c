@@ -201,6 +201,8 @@ static _Noreturn void peer(const struct transport *t, struct link *link,
 
 	link->side = 1;
 	pin(options, 1);
+	/* Its first use of each page is no part of the result; the parent has cleared them. */
+	(void)madvise(link->memory, link->memory_bytes, MADV_POPULATE_WRITE);
 	must(t->join(link), t->name);
 	link->batch = 1;
 	round_trip_peer(t, link);
