@@ -145,15 +145,6 @@ static int open_file(const struct crossvm_pci_function *function, const char *fi
 	return crossvm_fail(error, "cannot open %s: %s", path, strerror(-error));
 }
 
-static int read_command(const struct crossvm_pci_function *function, int fd, uint16_t *command)
-{
-	if (pread(fd, command, sizeof(*command), CONFIG_COMMAND) != sizeof(*command))
-		return crossvm_fail(-EIO, "PCI device %s: cannot read its command register",
-				    function->address);
-	*command = le16toh(*command);
-	return 0;
-}
-
 /* Change bits of COMMAND; a write only where one is needed. */
 static int change_command(const struct crossvm_pci_function *function, uint16_t clear, uint16_t set)
 {
@@ -163,14 +154,18 @@ static int change_command(const struct crossvm_pci_function *function, uint16_t 
 
 	if (error)
 		return error;
-	error = read_command(function, fd, &before);
-	after = htole16((uint16_t)((before & ~clear) | set));
-	if (!error && le16toh(after) != before &&
-	    pwrite(fd, &after, sizeof(after), CONFIG_COMMAND) != sizeof(after))
-		error = crossvm_fail(-EIO, "PCI device %s: cannot change its command register",
-				     function->address);
+	if (pread(fd, &before, sizeof(before), CONFIG_COMMAND) != sizeof(before)) {
+		error = -EIO;
+	} else {
+		after = htole16((uint16_t)((le16toh(before) & ~clear) | set));
+		if (after != before &&
+		    pwrite(fd, &after, sizeof(after), CONFIG_COMMAND) != sizeof(after))
+			error = -EIO;
+	}
 	close(fd);
-	return error;
+	return error ? crossvm_fail(error, "PCI device %s: cannot change its command register",
+				    function->address)
+		     : 0;
 }
 
 int crossvm_pci_unmask_intx(const struct crossvm_pci_function *function)
