@@ -55,13 +55,6 @@ int cli_channel_option(const struct cli_command *command, int option,
 	}
 }
 
-int cli_channel_check(const struct cli_command *command, const struct cli_channel_request *request)
-{
-	if (request->stream && request->count != UINT64_MAX)
-		return cli_usage(command, "--count counts messages, which a stream does not have");
-	return 0;
-}
-
 int cli_channel_open(const struct cli_arguments *arguments, const char *name,
 		     struct cli_channel_request *request, struct crossvm_channel **channel)
 {

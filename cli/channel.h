@@ -42,9 +42,6 @@ void cli_channel_request_init(struct cli_channel_request *request);
 int cli_channel_option(const struct cli_command *command, int option,
 		       struct cli_channel_request *request);
 
-/* After all options: do they go together? @return 0 or CLI_USAGE. */
-int cli_channel_check(const struct cli_command *command, const struct cli_channel_request *request);
-
 /* Open, or report why not. @return an exit code. */
 int cli_channel_open(const struct cli_arguments *arguments, const char *name,
 		     struct cli_channel_request *request, struct crossvm_channel **channel);

@@ -67,8 +67,10 @@ static int run(const struct cli_command *command, int argc, char **argv)
 			return CLI_USAGE;
 	}
 	name = cli_operand(command, argc, argv, "NAME");
-	if (!name || cli_channel_check(command, &request))
+	if (!name)
 		return CLI_USAGE;
+	if (request.stream && request.count != UINT64_MAX)
+		return cli_usage(command, "--count counts messages, which a stream does not have");
 	request.options.open = &arguments.open;
 	rc = request.broadcast ? -EPROTOTYPE
 			       : crossvm_channel_open(name, &request.options, &channel);
