@@ -19,7 +19,6 @@ struct link {
 	int fd[4];
 	char path[64]; /* a name that nobody else uses */
 	void *state;
-	uint32_t seen; /* the last number that came, for a transport that counts */
 };
 
 struct transport {
