@@ -5,12 +5,13 @@
 
 /* The other side: its life in the dataport, 0 after a goodbye, and what it does before we look. */
 static struct fake_daemon crossvmd;
+static struct channel_base base;
 static uint64_t life;
 static void (*meanwhile)(void);
 
-static uint64_t incarnation(const struct channel_base *base)
+static uint64_t incarnation(const struct channel_base *ours)
 {
-	(void)base;
+	(void)ours;
 	if (meanwhile)
 		meanwhile();
 	return life;
@@ -40,29 +41,30 @@ static void returns(void)
 	comes();
 }
 
-static void start(struct channel_base *base)
+static int set_up(void **state)
 {
+	(void)state;
+	life = 0;
+	meanwhile = NULL;
 	fake_daemon_start(&crossvmd, fake_serve_well, NULL);
-	*base = (struct channel_base){.other_incarnation = incarnation};
-	assert_int_equal(channel_base_open(base, "telemetry", CROSSVM_OPEN_READ, &crossvmd.options),
-			 0);
-	base->others = 1; /* member 0 */
+	base = (struct channel_base){.other_incarnation = incarnation};
+	if (channel_base_open(&base, "telemetry", CROSSVM_OPEN_READ, &crossvmd.options))
+		return -1;
+	base.others = 1; /* member 0 */
+	return 0;
 }
 
-static void stop(struct channel_base *base)
+static int tear_down(void **state)
 {
-	meanwhile = NULL;
-	crossvm_connection_close(base->conn);
+	(void)state;
+	crossvm_connection_close(base.conn);
 	fake_daemon_stop(&crossvmd);
+	return 0;
 }
 
 static void who_is_killed_is_gone(void **state)
 {
-	struct channel_base base;
-
 	(void)state;
-	life = 0;
-	start(&base);
 	channel_base_start(&base);
 	comes();
 	assert_int_equal(channel_base_check(&base), 0);
@@ -73,16 +75,12 @@ static void who_is_killed_is_gone(void **state)
 	assert_int_equal(channel_base_check(&base), 0);
 	goes();
 	assert_int_equal(channel_base_check(&base), 0);
-	stop(&base);
 }
 
 static void who_was_killed_before_us_is_not_waited_for(void **state)
 {
-	struct channel_base base;
-
 	(void)state;
 	life = 7;
-	start(&base);
 	dies();
 	channel_base_start(&base);
 	/* One that only opens the connection is not the one that was killed. */
@@ -90,48 +88,39 @@ static void who_was_killed_before_us_is_not_waited_for(void **state)
 	assert_int_equal(channel_base_check(&base), 0);
 	fake_peer_change(&crossvmd, 0, CROSSVM_PEER_PRESENT);
 	assert_int_equal(channel_base_check(&base), 0);
-	stop(&base);
 }
 
 static void who_returns_between_two_looks_is_there(void **state)
 {
-	struct channel_base base;
-
 	(void)state;
-	life = 0;
-	start(&base);
 	channel_base_start(&base);
 	comes();
 	assert_int_equal(channel_base_check(&base), 0);
 	goes();
 	meanwhile = returns;
 	assert_int_equal(channel_base_check(&base), 0);
-	stop(&base);
 }
 
 static void who_comes_while_we_open_can_be_killed_later(void **state)
 {
-	struct channel_base base;
-
 	(void)state;
-	life = 0;
-	start(&base);
 	dies();
 	meanwhile = returns;
 	channel_base_start(&base);
 	assert_int_equal(channel_base_check(&base), 0);
 	dies();
 	assert_int_equal(channel_base_check(&base), -EPIPE);
-	stop(&base);
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_is_killed_is_gone),
-		cmocka_unit_test(who_was_killed_before_us_is_not_waited_for),
-		cmocka_unit_test(who_returns_between_two_looks_is_there),
-		cmocka_unit_test(who_comes_while_we_open_can_be_killed_later),
+		TEST(who_is_killed_is_gone),
+		TEST(who_was_killed_before_us_is_not_waited_for),
+		TEST(who_returns_between_two_looks_is_there),
+		TEST(who_comes_while_we_open_can_be_killed_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
