@@ -56,6 +56,13 @@ lock() {
 	flock -w 1800 "$lock_fd" || die "waited 30 minutes for the lock $file: give up"
 }
 
+# Set loader and libs to the dynamic loader and the library folder of what was unpacked in $1.
+find_libraries() {
+	loader=$(find "$1/usr/lib" "$1/usr/lib64" -name 'ld-linux-*.so.*' | sort | head -n 1)
+	[ -n "$loader" ] || die "the packages below $1 hold no dynamic loader"
+	libs=$(dirname "$(find "$1/usr/lib" -name 'libc.so.6' | head -n 1)")
+}
+
 # Replace directory DST by SRC in one step that an interrupt cannot leave half done.
 replace_dir() {
 	local src=$1 dst=$2
