@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -40,8 +39,8 @@ int daemon_setup(void **state)
 
 	if (daemon == NULL)
 		return -1;
-	strcpy(daemon->dir, "/tmp/crossvmd-test-XXXXXX");
-	if (mkdtemp(daemon->dir) == NULL || chmod(daemon->dir, 0755) != 0)
+	scratch_make(daemon->dir);
+	if (chmod(daemon->dir, 0755) != 0)
 		return -1;
 	snprintf(daemon->sockets, sizeof(daemon->sockets), "%s/s", daemon->dir);
 	daemon->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -50,14 +49,6 @@ int daemon_setup(void **state)
 	return daemon->notify < 0 ||
 	       bind(daemon->notify, (struct sockaddr *)&address, sizeof(address)) != 0 ||
 	       chmod(address.sun_path, 0666) != 0; /* as systemd's */
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-	(void)status;
-	(void)type;
-	(void)ftw;
-	return remove(path);
 }
 
 int daemon_teardown(void **state)
@@ -69,7 +60,7 @@ int daemon_teardown(void **state)
 		waitpid(daemon->pid, NULL, 0);
 	}
 	close(daemon->notify);
-	nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	scratch_remove(daemon->dir);
 	free(daemon);
 	return 0;
 }

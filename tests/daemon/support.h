@@ -23,12 +23,14 @@
 
 #include <crossvm/abi_component.h>
 
+#include "tests/scratch.h"
+
 struct daemon {
-	char dir[64];     /* of everything; removed in the end */
-	char sockets[80]; /* the socket directory, in dir */
-	pid_t pid;        /* of the holder; 0: not running */
-	int notify;       /* where it says READY */
-	int log;          /* its standard error; 0: the log file */
+	char dir[SCRATCH_BYTES]; /* of everything; removed in the end */
+	char sockets[80];        /* the socket directory, in dir */
+	pid_t pid;               /* of the holder; 0: not running */
+	int notify;              /* where it says READY */
+	int log;                 /* its standard error; 0: the log file */
 };
 
 /* What tests_main() was given. */
