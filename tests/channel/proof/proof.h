@@ -13,6 +13,12 @@
 /* The text is what CBMC prints. */
 #define prove(what) __CPROVER_assert(what, #what)
 
+/*
+ * A function of lib/channel/FILE.c that is static there. A proof that is run with --taking f has
+ * each call of f go to taken_f().
+ */
+#define LIB(file, function) __CPROVER_file_local_##file##_c_##function
+
 /* The proofs of what divides by a ring's size need one that is known. */
 #ifndef DATAPORT_BYTES
 #define DATAPORT_BYTES nondet_word()

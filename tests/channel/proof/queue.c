@@ -3,10 +3,14 @@
  * The queue, by induction: attach leaves a state for which queue_holds(), whatever the dataport
  * contains; and every function, called in any such state, whatever the dataport contains at each
  * look, touches only what it may, ends, and leaves such a state. So it is for any number of calls.
+ *
+ * A function that calls others several times is proven with those taken (see proof.h): what each
+ * call needs is proven of it, and all that another proof shows of the function called is assumed.
  */
 #include "tests/channel/proof/proof.h"
 
 #include "lib/channel/geometry.h"
+#include "lib/channel/record.h"
 #include "lib/channel/wait.h"
 
 #ifndef MEMBER
@@ -42,10 +46,9 @@ bool may_store(uint64_t offset, uint64_t bytes)
 	       within(offset, bytes, ring, queue.sender.ring_bytes);
 }
 
-static bool sender_holds(const struct crossvm_queue_sender *s)
+/* As a batch leaves it before it commits, which does not keep where its last message lies. */
+static bool sender_safe(const struct crossvm_queue_sender *s)
 {
-	uint64_t last_end = s->last_offset + span_of(CROSSVM_RECORD_HEADER_BYTES, s->last_size);
-
 	if (!ring_holds(s->ring, s->ring_bytes, sizeof(struct crossvm_abi_queue)))
 		return false;
 	if (!aligned(s->next) || !aligned(s->head) || !aligned(s->tail) || !aligned(s->room) ||
@@ -55,8 +58,15 @@ static bool sender_holds(const struct crossvm_queue_sender *s)
 		return false;
 	if (s->next - s->tail > s->ring_bytes || s->head - s->tail > s->next - s->tail)
 		return false;
-	if (s->room > s->ring_bytes - s->next_offset ||
-	    s->room > s->ring_bytes - (s->next - s->tail))
+	return s->room <= s->ring_bytes - s->next_offset &&
+	       s->room <= s->ring_bytes - (s->next - s->tail);
+}
+
+static bool sender_holds(const struct crossvm_queue_sender *s)
+{
+	uint64_t last_end = s->last_offset + span_of(CROSSVM_RECORD_HEADER_BYTES, s->last_size);
+
+	if (!sender_safe(s))
 		return false;
 	if (s->next == s->head)
 		return true;
@@ -87,29 +97,32 @@ static bool rings_apart(void)
 			: queue.receiver.ring_bytes <= out - in;
 }
 
-static bool queue_holds(void)
+static bool queue_safe(void)
 {
 	return queue.member <= 1 && queue.shared == (void *)dataport &&
-	       sender_holds(&queue.sender) && receiver_holds(&queue.receiver) && rings_apart() &&
+	       sender_safe(&queue.sender) && receiver_holds(&queue.receiver) && rings_apart() &&
 	       spin_holds(&queue.sender.spin) && spin_holds(&queue.receiver.spin) &&
 	       queue.sender.entry <= 1 && queue.receiver.entry <= 1;
 }
 
-/* Any state that a queue may be in. */
-static void any_queue(void)
+static bool queue_holds(void)
 {
-	struct crossvm_port port = port_new();
+	return queue_safe() && sender_holds(&queue.sender);
+}
+
+/* Any state that leaves each ring where it is. */
+static void any_state(void)
+{
 	struct crossvm_queue any;
 
-	any.port = port;
-	any.shared = (void *)dataport;
-	any.member = MEMBER;
-	assume(channel_geometry_queue(&any.hello, dataport_bytes, FIRST_RING_BYTES,
-				      any.hello.flags) == 0);
-	any.sender.ring = dataport + any.hello.ring_offset[any.member];
-	any.sender.ring_bytes = any.hello.ring_bytes[any.member];
-	any.receiver.ring = dataport + any.hello.ring_offset[1 - any.member];
-	any.receiver.ring_bytes = any.hello.ring_bytes[1 - any.member];
+	any.port = queue.port;
+	any.shared = queue.shared;
+	any.hello = queue.hello;
+	any.member = queue.member;
+	any.sender.ring = queue.sender.ring;
+	any.sender.ring_bytes = queue.sender.ring_bytes;
+	any.receiver.ring = queue.receiver.ring;
+	any.receiver.ring_bytes = queue.receiver.ring_bytes;
 	any.sender.tail = POSITION;
 	any.sender.head = POSITION + any_small();
 	any.sender.next = POSITION + any_small();
@@ -123,8 +136,29 @@ static void any_queue(void)
 	any.receiver.read_offset = any_small();
 	any.receiver.available = any_small();
 	queue = any;
-	assume(queue_holds());
+	assume(queue_safe());
 	assume(any.sender.spin.limit <= SPIN_LIMIT && any.receiver.spin.limit <= SPIN_LIMIT);
+}
+
+static void any_safe_queue(void)
+{
+	queue.port = port_new();
+	queue.shared = (void *)dataport;
+	queue.member = MEMBER;
+	assume(channel_geometry_queue(&queue.hello, dataport_bytes, FIRST_RING_BYTES,
+				      nondet_word()) == 0);
+	queue.sender.ring = dataport + queue.hello.ring_offset[MEMBER];
+	queue.sender.ring_bytes = queue.hello.ring_bytes[MEMBER];
+	queue.receiver.ring = dataport + queue.hello.ring_offset[1 - MEMBER];
+	queue.receiver.ring_bytes = queue.hello.ring_bytes[1 - MEMBER];
+	any_state();
+}
+
+/* Any state that a queue may be in between two calls. */
+static void any_queue(void)
+{
+	any_safe_queue();
+	assume(queue_holds());
 }
 
 static void *any_buffer(size_t size)
@@ -137,23 +171,79 @@ static void *any_buffer(size_t size)
 	return buffer;
 }
 
+/* Sizes may be any: of what is too large for an address, no byte may be touched. */
+static const void *any_data(size_t size)
+{
+	return size < UINT64_C(1) << 33 ? any_buffer(size) : NULL;
+}
+
 static void any_slices(struct crossvm_slice *slices)
 {
 	for (unsigned int i = 0; i < BATCH; i++) {
 		slices[i].size = nondet_word();
-		slices[i].data = any_buffer(slices[i].size);
+		slices[i].data = any_data(slices[i].size);
 	}
 }
 
-/* What was peeked lies in the ring that the peer writes. */
-static void prove_message(const struct crossvm_message *message)
+/* Does what was reserved lie in the ring that this side writes? */
+static bool is_reserved(const uint8_t *payload, uint64_t size)
 {
-	uint64_t ring = __CPROVER_POINTER_OFFSET(queue.receiver.ring);
+	return __CPROVER_same_object(payload, dataport) &&
+	       within(__CPROVER_POINTER_OFFSET(payload), size,
+		      __CPROVER_POINTER_OFFSET(queue.sender.ring), queue.sender.ring_bytes);
+}
 
-	prove(__CPROVER_same_object(message->data, dataport));
-	prove(within(__CPROVER_POINTER_OFFSET(message->data), message->size, ring,
-		     queue.receiver.ring_bytes));
-	prove(aligned(__CPROVER_POINTER_OFFSET(message->data)));
+/* Does what was peeked lie in the ring that the peer writes? */
+static bool is_message(const struct crossvm_message *message)
+{
+	uint64_t offset = __CPROVER_POINTER_OFFSET(message->data);
+
+	return __CPROVER_same_object(message->data, dataport) &&
+	       within(offset, message->size, __CPROVER_POINTER_OFFSET(queue.receiver.ring),
+		      queue.receiver.ring_bytes) &&
+	       aligned(offset);
+}
+
+static bool are_messages(const struct crossvm_message *messages, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!is_message(&messages[i]))
+			return false;
+	return true;
+}
+
+static const uint8_t *any_place(const uint8_t *ring, uint64_t ring_bytes)
+{
+	uint64_t offset = any_small();
+
+	assume(offset <= ring_bytes);
+	return ring + offset;
+}
+
+static void any_messages(struct crossvm_message *messages, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct crossvm_message any = {
+			.data = any_place(queue.receiver.ring, queue.receiver.ring_bytes),
+			.size = any_small()};
+
+		assume(is_message(&any));
+		messages[i] = any;
+	}
+}
+
+/* Up to eight pieces of what is copied in pieces. */
+void copy_any(void)
+{
+	size_t size = nondet_word();
+
+	assume(size <= 8 * COPY_PIECE);
+	copy(any_buffer(size), any_buffer(size), size);
+}
+
+void taken_copy(void *to, const void *from, uint64_t size)
+{
+	memcpy(to, from, size);
 }
 
 void attach(void)
@@ -211,20 +301,58 @@ void inspect(void)
 	prove(crossvm_queue_inspect(port.memory, port.bytes, &info) <= 0);
 }
 
+size_t LIB(queue_send, sender_lay)(struct crossvm_queue_sender *s,
+				   const struct crossvm_slice *messages, size_t count);
+
+void lay(void)
+{
+	struct crossvm_slice slices[BATCH];
+
+	any_safe_queue();
+	any_slices(slices);
+	prove(LIB(queue_send, sender_lay)(&queue.sender, slices, BATCH) <= BATCH);
+	prove(queue_safe());
+}
+
+size_t taken_sender_lay(struct crossvm_queue_sender *s, const struct crossvm_slice *messages,
+			size_t count)
+{
+	size_t laid = nondet_word();
+
+	prove(s == &queue.sender && queue_safe());
+	prove(__CPROVER_r_ok(messages, count * sizeof(*messages)));
+	any_state();
+	assume(laid <= count);
+	return laid;
+}
+
 void reserve(void)
 {
 	size_t size = nondet_word();
 	void *data;
+	bool held;
+	int rc;
 
-	any_queue();
-	if (crossvm_queue_reserve(&queue, size, &data, nondet_word()) == 0) {
-		uint64_t offset = __CPROVER_POINTER_OFFSET(data);
+	any_safe_queue();
+	held = queue_holds();
+	rc = crossvm_queue_reserve(&queue, size, &data, nondet_word());
+	prove(rc <= 0);
+	prove(rc || is_reserved(data, size));
+	prove(rc && !held ? queue_safe() : queue_holds());
+}
 
-		prove(__CPROVER_same_object(data, dataport));
-		prove(within(offset, size, __CPROVER_POINTER_OFFSET(queue.sender.ring),
-			     queue.sender.ring_bytes));
-	}
-	prove(queue_holds());
+int taken_sender_reserve(struct crossvm_queue *q, size_t size, uint8_t **payload, uint64_t deadline)
+{
+	int rc = nondet_int();
+	bool held = queue_holds();
+
+	(void)deadline;
+	prove(q == &queue && queue_safe());
+	any_state();
+	assume(rc <= 0 && (rc && !held ? queue_safe() : queue_holds()));
+	*payload = (uint8_t *)any_place(queue.sender.ring, queue.sender.ring_bytes);
+	assume(rc || is_reserved(*payload, size));
+	return rc;
 }
 
 void trim(void)
@@ -243,9 +371,16 @@ void cancel(void)
 
 void commit(void)
 {
-	any_queue();
+	any_safe_queue();
 	crossvm_queue_commit(&queue);
 	prove(queue_holds());
+}
+
+void taken_crossvm_queue_commit(struct crossvm_queue *q)
+{
+	prove(q == &queue && queue_safe());
+	any_state();
+	assume(queue_holds());
 }
 
 void send(void)
@@ -253,7 +388,7 @@ void send(void)
 	size_t size = nondet_word();
 
 	any_queue();
-	crossvm_queue_send(&queue, any_buffer(size), size, nondet_word());
+	crossvm_queue_send(&queue, any_data(size), size, nondet_word());
 	prove(queue_holds());
 }
 
@@ -298,8 +433,81 @@ void peek(void)
 
 	any_queue();
 	if (crossvm_queue_peek(&queue, &message, nondet_word()) == 0)
-		prove_message(&message);
+		prove(is_message(&message));
 	prove(queue_holds());
+}
+
+static bool same_place(const struct crossvm_queue_receiver *a,
+		       const struct crossvm_queue_receiver *b)
+{
+	return a->read == b->read && a->tail == b->tail && a->read_offset == b->read_offset &&
+	       a->available == b->available;
+}
+
+size_t LIB(queue_receive, receiver_parse)(struct crossvm_queue_receiver *r,
+					  struct crossvm_message *messages, size_t count,
+					  uint64_t *odd);
+
+void parse(void)
+{
+	struct crossvm_message messages[BATCH];
+	struct crossvm_queue_receiver before;
+	uint64_t odd;
+	size_t n;
+
+	any_queue();
+	before = queue.receiver;
+	n = LIB(queue_receive, receiver_parse)(&queue.receiver, messages, BATCH, &odd);
+	prove(n <= BATCH);
+	prove(are_messages(messages, n));
+	prove(n || same_place(&queue.receiver, &before));
+	prove(queue_holds());
+}
+
+size_t taken_receiver_parse(struct crossvm_queue_receiver *r, struct crossvm_message *messages,
+			    size_t count, uint64_t *odd)
+{
+	size_t n = nondet_word();
+
+	prove(r == &queue.receiver && queue_holds() && count <= BATCH);
+	assume(n <= count);
+	*odd = nondet_word();
+	if (!n)
+		return 0;
+	any_state();
+	assume(queue_holds());
+	any_messages(messages, n);
+	return n;
+}
+
+int LIB(queue_receive, receiver_peek)(struct crossvm_queue *queue, struct crossvm_message *messages,
+				      size_t count, uint64_t deadline, size_t *peeked);
+
+void peek_row(void)
+{
+	struct crossvm_message messages[BATCH];
+	size_t peeked = 0;
+	int rc;
+
+	any_queue();
+	rc = LIB(queue_receive, receiver_peek)(&queue, messages, BATCH, nondet_word(), &peeked);
+	prove(rc <= 0 && peeked <= BATCH && !rc == !!peeked);
+	prove(are_messages(messages, peeked));
+	prove(queue_holds());
+}
+
+int taken_receiver_peek(struct crossvm_queue *q, struct crossvm_message *messages, size_t count,
+			uint64_t deadline, size_t *peeked)
+{
+	int rc = nondet_int();
+
+	(void)deadline;
+	prove(q == &queue && queue_holds() && count && count <= BATCH && !*peeked);
+	any_state();
+	*peeked = nondet_word();
+	assume(queue_holds() && rc <= 0 && *peeked <= count && !rc == !!*peeked);
+	any_messages(messages, *peeked);
+	return rc;
 }
 
 void peek_batch(void)
@@ -310,8 +518,7 @@ void peek_batch(void)
 	any_queue();
 	if (crossvm_queue_peek_batch(&queue, messages, BATCH, nondet_word(), &peeked) == 0) {
 		prove(peeked >= 1 && peeked <= BATCH);
-		for (unsigned int i = 0; i < peeked; i++)
-			prove_message(&messages[i]);
+		prove(are_messages(messages, peeked));
 	}
 	prove(queue_holds());
 }
