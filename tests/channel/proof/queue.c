@@ -452,13 +452,14 @@ void parse(void)
 {
 	struct crossvm_message messages[BATCH];
 	struct crossvm_queue_receiver before;
+	size_t n, count = nondet_word();
 	uint64_t odd;
-	size_t n;
 
 	any_queue();
+	assume(count <= BATCH);
 	before = queue.receiver;
-	n = LIB(queue_receive, receiver_parse)(&queue.receiver, messages, BATCH, &odd);
-	prove(n <= BATCH);
+	n = LIB(queue_receive, receiver_parse)(&queue.receiver, messages, count, &odd);
+	prove(n <= count);
 	prove(are_messages(messages, n));
 	prove(n || same_place(&queue.receiver, &before));
 	prove(queue_holds());
@@ -486,12 +487,13 @@ int LIB(queue_receive, receiver_peek)(struct crossvm_queue *queue, struct crossv
 void peek_row(void)
 {
 	struct crossvm_message messages[BATCH];
-	size_t peeked = 0;
+	size_t peeked = 0, count = nondet_word();
 	int rc;
 
 	any_queue();
-	rc = LIB(queue_receive, receiver_peek)(&queue, messages, BATCH, nondet_word(), &peeked);
-	prove(rc <= 0 && peeked <= BATCH && !rc == !!peeked);
+	assume(count && count <= BATCH);
+	rc = LIB(queue_receive, receiver_peek)(&queue, messages, count, nondet_word(), &peeked);
+	prove(rc <= 0 && peeked <= count && !rc == !!peeked);
 	prove(are_messages(messages, peeked));
 	prove(queue_holds());
 }
@@ -499,14 +501,16 @@ void peek_row(void)
 int taken_receiver_peek(struct crossvm_queue *q, struct crossvm_message *messages, size_t count,
 			uint64_t deadline, size_t *peeked)
 {
+	size_t n = nondet_word();
 	int rc = nondet_int();
 
 	(void)deadline;
-	prove(q == &queue && queue_holds() && count && count <= BATCH && !*peeked);
+	prove(q == &queue && queue_holds() && count && count <= BATCH);
 	any_state();
-	*peeked = nondet_word();
-	assume(queue_holds() && rc <= 0 && *peeked <= count && !rc == !!*peeked);
-	any_messages(messages, *peeked);
+	assume(queue_holds() && rc <= 0 && n <= count && !rc == !!n);
+	any_messages(messages, n);
+	if (n || nondet_bool())
+		*peeked = n;
 	return rc;
 }
 
