@@ -21,7 +21,7 @@ struct journal {
 	uint64_t done;     /* ids below are taken over by the receiver */
 	uint64_t repeated; /* came again after a kill before their release */
 	uint64_t sent;     /* by the sender that closed */
-	pid_t attached[2]; /* by member: who is there */
+	pid_t receiver;    /* that has attached last */
 };
 
 struct stage {
@@ -60,7 +60,6 @@ static void attach(struct stage *stage, unsigned int member, struct crossvm_queu
 	struct crossvm_queue_config config = {.member = member, .spin_limit = stage->spin_limit};
 
 	must(!crossvm_queue_attach(queue, &port, &config), "attach failed");
-	__atomic_store_n(&stage->journal->attached[member], getpid(), __ATOMIC_RELEASE);
 }
 
 static void sender(struct stage *stage)
@@ -90,6 +89,7 @@ static void receiver(struct stage *stage)
 	bool first = true;
 
 	attach(stage, 1, &queue);
+	__atomic_store_n(&journal->receiver, getpid(), __ATOMIC_RELEASE);
 	for (;;) {
 		struct crossvm_message message;
 		int rc = crossvm_queue_peek(&queue, &message, CROSSVM_FOREVER);
@@ -127,9 +127,9 @@ static pid_t start(struct stage *stage, unsigned int member)
 }
 
 /* A receiver that comes after the sender has left waits for the next one, and there is none. */
-static void wait_until_attached(const struct stage *stage, unsigned int member, pid_t pid)
+static void wait_for_receiver(const struct journal *journal, pid_t pid)
 {
-	while (__atomic_load_n(&stage->journal->attached[member], __ATOMIC_ACQUIRE) != pid)
+	while (__atomic_load_n(&journal->receiver, __ATOMIC_ACQUIRE) != pid)
 		usleep(100);
 }
 
@@ -164,7 +164,7 @@ static void run(uint64_t bytes, uint32_t spin_limit)
 		assert_true(WIFSIGNALED(status));
 		pid[victim] = start(&stage, victim);
 	}
-	wait_until_attached(&stage, 1, pid[1]);
+	wait_for_receiver(stage.journal, pid[1]);
 	__atomic_store_n(&stage.journal->stop, 1, __ATOMIC_RELAXED);
 	finish(pid[0]);
 	finish(pid[1]);
