@@ -148,7 +148,10 @@ void sendv(void)
 	prove(writer_holds());
 }
 
-/* As sendv calls it, with one slice; a message of several goes through the same. */
+/*
+ * As sendv shows it, for messages of up to MESSAGE_BYTES: larger ones only have more turns of the same
+ * loops.
+ */
 int taken_writer_publish(struct crossvm_broadcast_writer *w, const struct crossvm_slice *slices,
 			 size_t count, uint64_t size)
 {
