@@ -110,20 +110,23 @@
 #define CROSSVM_NAME_BYTES 48u /* with the terminating NUL */
 #define CROSSVM_NAME_MAX   (CROSSVM_NAME_BYTES - 1u)
 
-#define CROSSVM_FEATURE_STATUS_PAGE 0x1u /* there is a status page */
-#define CROSSVM_FEATURE_PEERS       0x2u /* peer states in it are kept up to date */
-#define CROSSVM_FEATURE_DATAPORT    0x4u /* there is a dataport */
-#define CROSSVM_FEATURE_WRITERS     0x8u /* the status page tells who may write the dataport */
+#define CROSSVM_FEATURE_STATUS_PAGE 0x1u  /* there is a status page */
+#define CROSSVM_FEATURE_PEERS       0x2u  /* peer states in it are kept up to date */
+#define CROSSVM_FEATURE_DATAPORT    0x4u  /* there is a dataport */
+#define CROSSVM_FEATURE_WRITERS     0x8u  /* the status page tells who may write the dataport */
+#define CROSSVM_FEATURE_DOORBELL    0x10u /* there may be a doorbell function, see below */
 
 #define CROSSVM_ACCESS_READ  0x1u /* the dataport may be read */
 #define CROSSVM_ACCESS_WRITE 0x2u /* the dataport may be written */
 
 /*
  * CONTROL: OPEN says that a guest process has the connection open, and peers see it; PEER_CHANGES
- * asks for an interrupt also when the status page's generation changes.
+ * asks for an interrupt also when the status page's generation changes. DOORBELL says that the guest
+ * takes events from its doorbell function, too; without CROSSVM_FEATURE_DOORBELL it stays 0.
  */
 #define CROSSVM_CONTROL_OPEN         0x1u
 #define CROSSVM_CONTROL_PEER_CHANGES 0x2u
+#define CROSSVM_CONTROL_DOORBELL     0x4u
 
 #define CROSSVM_PENDING_EVENTS 0x1u
 #define CROSSVM_PENDING_PEERS  0x2u
@@ -161,7 +164,9 @@ struct crossvm_status_page {
 	uint32_t reserved0;
 	uint64_t dataport_bytes;
 	uint64_t writers; /* bit n: member n may write the dataport; 0: the host does not tell */
-	uint8_t reserved1[16];
+	uint64_t
+		listeners; /* bit n: member n takes events from its doorbell function; may change */
+	uint8_t reserved1[8];
 	uint8_t name[CROSSVM_NAME_BYTES];
 	uint8_t reserved2[16];
 	uint64_t total_events; /* a cache line of its own */
@@ -183,6 +188,7 @@ static_assert(offsetof(struct crossvm_status_page, access) == 0x14, "ABI");
 static_assert(offsetof(struct crossvm_status_page, features) == 0x18, "ABI");
 static_assert(offsetof(struct crossvm_status_page, dataport_bytes) == 0x20, "ABI");
 static_assert(offsetof(struct crossvm_status_page, writers) == 0x28, "ABI");
+static_assert(offsetof(struct crossvm_status_page, listeners) == 0x30, "ABI");
 static_assert(offsetof(struct crossvm_status_page, name) == 0x40, "ABI");
 static_assert(CROSSVM_MAX_MEMBERS <= 64, "a bit for each member");
 static_assert(offsetof(struct crossvm_status_page, total_events) == 0x80, "ABI");
@@ -191,6 +197,49 @@ static_assert(offsetof(struct crossvm_status_page, peers) == 0x100, "ABI");
 static_assert(offsetof(struct crossvm_status_page, peer_names) == 0x300, "ABI");
 static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
 	      "the status page is a page");
+
+/*
+ * The doorbell, of a connection of two VMs: a third function in the slot of the other two, by which
+ * an event goes from one VM to the other while nobody else runs. The device is QEMU's
+ * ivshmem-doorbell (source: docs/specs/ivshmem-spec of QEMU), whose server is the host of the
+ * connection. Its position, CROSSVM_DOORBELL_POSITION(), says to which connection and member it
+ * belongs; a store of CROSSVM_DOORBELL_RING() to its doorbell register raises interrupt 0, by MSI-X, of
+ * the other member; its memory, BAR2, is one struct crossvm_doorbell_page that both members may
+ * write, and nobody else reads or writes.
+ *
+ * To emit while the status page says that the other member listens: add 1 to the own count, ring,
+ * and look at `listeners` once more: if the other does not listen any more, emit by the register as
+ * well, since nobody may have heard. While it does not listen, the register alone is right. Who
+ * listens adds the other's count to total_events. A count only grows, and begins with the memory:
+ * neither member's restart changes it.
+ */
+#define CROSSVM_DOORBELL_PCI_VENDOR    0x1af4u
+#define CROSSVM_DOORBELL_PCI_DEVICE    0x1110u
+#define CROSSVM_DOORBELL_PCI_REVISION  1u
+#define CROSSVM_DOORBELL_BAR_REGISTERS 0u
+#define CROSSVM_DOORBELL_BAR_PAGE      2u
+#define CROSSVM_DOORBELL_REG_POSITION  0x08u /* r: 16 bits */
+#define CROSSVM_DOORBELL_REG_RING      0x0cu /* w */
+#define CROSSVM_DOORBELL_REG_END       0x10u
+#define CROSSVM_DOORBELL_MEMBERS       2u
+
+#define CROSSVM_DOORBELL_POSITION(connection_id, member_id) ((connection_id) << 1 | (member_id))
+#define CROSSVM_DOORBELL_RING(position)                     (((position) ^ 1u) << 16)
+#define CROSSVM_DOORBELL_MAX_CONNECTION_ID                  0x7fffu /* a position has 16 bits */
+
+struct crossvm_doorbell_page {
+	struct {
+		uint64_t emitted; /* by the member of this number, with this doorbell */
+		uint8_t reserved[56];
+	} members[CROSSVM_DOORBELL_MEMBERS];
+	uint8_t reserved[3968];
+};
+
+static_assert(offsetof(struct crossvm_doorbell_page, members[1].emitted) == 0x40, "ABI");
+static_assert(sizeof(struct crossvm_doorbell_page) == CROSSVM_PAGE_BYTES, "one page");
+
+/* What a write of 32 bits to the device file of the Linux driver uio_crossvm does: emit. */
+#define CROSSVM_UIO_EMIT 1
 
 /* Limits that both ends rely on. */
 #define CROSSVM_MAX_DATAPORT_BYTES (1ull << 32) /* 4 GiB */
