@@ -50,6 +50,12 @@ const char *crossvm_device_options_check(const struct crossvm_device_options *op
 	if (options->member_count < CROSSVM_MAX_MEMBERS &&
 	    options->writers >> options->member_count != 0)
 		return "the writers are more than the members";
+	if (options->doorbell && options->layout == CROSSVM_LAYOUT_SINGLE)
+		return "there is no doorbell in the single layout";
+	if (options->doorbell && options->member_count != CROSSVM_DOORBELL_MEMBERS)
+		return "a doorbell joins just two members";
+	if (options->doorbell && options->connection_id > CROSSVM_DOORBELL_MAX_CONNECTION_ID)
+		return "a connection with a doorbell has an id of at most 32767";
 	return check_dataport(options);
 }
 
@@ -74,6 +80,8 @@ uint32_t crossvm_features(const struct crossvm_device_options *options)
 		features |= CROSSVM_FEATURE_DATAPORT;
 	if (options->writers)
 		features |= CROSSVM_FEATURE_WRITERS;
+	if (options->doorbell)
+		features |= CROSSVM_FEATURE_DOORBELL;
 	return features;
 }
 

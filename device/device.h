@@ -14,10 +14,10 @@
  * callbacks, among them ops->emit, and an acknowledgement with options.reads_untrapped.
  *
  * Thread-safety: crossvm_device_events_*() and crossvm_device_intx_level() may run in any thread;
- * crossvm_device_peer_*() and crossvm_device_wants_peer_changes() in one thread beside the one that
- * handles guest input. None of them blocks. All other calls on one device must be serialised by
- * the caller, and nothing else may run during state_init, reset and recover. Different devices are
- * independent.
+ * crossvm_device_peer_*(), crossvm_device_listener_set() and crossvm_device_wants_peer_changes() in
+ * one thread beside the one that handles guest input. None of them blocks. All other calls on one
+ * device must be serialised by the caller, and nothing else may run during state_init, reset and
+ * recover. Different devices are independent.
  */
 #ifndef CROSSVM_DEVICE_DEVICE_H
 #define CROSSVM_DEVICE_DEVICE_H
@@ -54,6 +54,7 @@ struct crossvm_device_options {
 	uint64_t writers;        /* by member id, who may write the dataport; 0: not told */
 	bool msi;                /* offer MSI (hosts that can deliver it) */
 	bool peers;              /* the host reports peer states (CROSSVM_FEATURE_PEERS) */
+	bool doorbell;           /* the host has a doorbell function for it; split layout only */
 	bool reads_untrapped;    /* the guest reads registers from crossvm_device.mirror */
 };
 
@@ -77,6 +78,7 @@ struct crossvm_device_state {
 	_Atomic uint32_t shown_generation;
 	_Atomic uint32_t acked_generation;
 	_Atomic uint32_t control;    /* CROSSVM_CONTROL_* */
+	_Atomic uint64_t listeners;  /* by member id, who takes events from its doorbell function */
 	_Atomic uint32_t attended;   /* the guest has used a register since reset */
 	_Atomic uint32_t intx_off;   /* COMMAND or an enabled MSI keep INTA from being asserted */
 	_Atomic uint32_t changes;    /* that the pages must follow */
@@ -198,6 +200,12 @@ bool crossvm_device_peer_set(struct crossvm_device *dev, uint32_t member_id,
 			     struct crossvm_peer_status status);
 /* Publish a member's name in the status page; truncated to CROSSVM_NAME_MAX. */
 void crossvm_device_peer_name(struct crossvm_device *dev, uint32_t member_id, const char *name);
+
+/*
+ * Tell the guest whether another member takes events from its doorbell function. Unknown members do
+ * nothing. When this returns, the status page says so.
+ */
+void crossvm_device_listener_set(struct crossvm_device *dev, uint32_t member_id, bool listens);
 
 /*
  * Whether INTA is asserted: something is unacknowledged, INTx is not disabled, MSI is not enabled,

@@ -5,8 +5,6 @@
  */
 #include "device/internal.h"
 
-#define CONTROL_BITS (CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES)
-
 /* Mark events as shown, as many as the count can say. */
 static void show_events(struct crossvm_device_state *state)
 {
@@ -231,12 +229,18 @@ void crossvm_device_registers_read(struct crossvm_device *dev, uint32_t offset, 
 	}
 }
 
+static uint32_t control_bits(const struct crossvm_device_options *options)
+{
+	return CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_PEER_CHANGES |
+	       (options->doorbell ? CROSSVM_CONTROL_DOORBELL : 0);
+}
+
 static void write_control(struct crossvm_device *dev, const uint8_t *in, struct part part)
 {
 	uint32_t value = dev->state->control;
 
 	__builtin_memcpy((uint8_t *)&value + part.from, in + part.at, part.to - part.from);
-	value &= CONTROL_BITS;
+	value &= control_bits(&dev->state->options);
 	dev->state->control = value;
 	if (!crossvm_reads_trap(dev->state))
 		mirror_value(dev, CROSSVM_REG_CONTROL, value);

@@ -39,6 +39,7 @@ void crossvm_status_fill(struct crossvm_device *dev)
 	__atomic_store_n(&status->features, crossvm_features(options), __ATOMIC_RELAXED);
 	__atomic_store_n(&status->dataport_bytes, options->dataport_bytes, __ATOMIC_RELAXED);
 	__atomic_store_n(&status->writers, options->writers, __ATOMIC_RELAXED);
+	__atomic_store_n(&status->listeners, dev->state->listeners, __ATOMIC_RELAXED);
 	publish_name(status->name, options->name);
 	for (uint32_t i = 0; i < CROSSVM_MAX_MEMBERS; i++) {
 		publish_peer(&status->peers[i], dev->state->peers[i]);
@@ -134,6 +135,18 @@ void crossvm_device_peer_name(struct crossvm_device *dev, uint32_t member_id, co
 		known[i] = name[i];
 	__builtin_memset(known + i, 0, CROSSVM_NAME_BYTES - i);
 	publish_name(dev->status->peer_names[member_id], known);
+}
+
+void crossvm_device_listener_set(struct crossvm_device *dev, uint32_t member_id, bool listens)
+{
+	struct crossvm_device_state *state = dev->state;
+	uint64_t bit;
+
+	if (member_id >= state->options.member_count)
+		return;
+	bit = UINT64_C(1) << member_id;
+	state->listeners = (state->listeners & ~bit) | (listens ? bit : 0);
+	__atomic_store_n(&dev->status->listeners, state->listeners, __ATOMIC_SEQ_CST);
 }
 
 bool crossvm_device_intx_level(struct crossvm_device *dev)

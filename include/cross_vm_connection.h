@@ -118,6 +118,8 @@ struct crossvm_connection_callbacks {
 	void (*state_changed)(void *context, uint32_t state);
 };
 
+struct crossvm_doorbell;
+
 struct crossvm_connection_options {
 	crossvm_handle_t handle;
 	const struct crossvm_connection_callbacks
@@ -135,6 +137,8 @@ struct crossvm_connection_options {
 	uint64_t writers;
 	/* The caller reports peers with crossvm_peer_set(). */
 	bool peers;
+	/* On Linux, of two members: see <crossvm/host.h>. Must outlive the connection; NULL: none. */
+	struct crossvm_doorbell *doorbell;
 };
 
 /*

@@ -196,12 +196,14 @@ static int fill(const struct crossvm_vmm *vmm, struct crossvm_vmm_connection *c,
 	c->options.msi = crossvm_platform.msi;
 	c->options.writers = options->writers;
 	c->options.peers = options->peers;
+	c->options.doorbell = options->doorbell != NULL;
 	c->options.reads_untrapped = crossvm_platform.reads_untrapped;
 	c->consume_id = handle->consume_id;
 	c->consumes = !crossvm_consume_id_is_none(handle->consume_id);
 	c->emit_fn = handle->emit_fn;
 	c->callbacks = options->callbacks;
 	c->context = options->context;
+	c->doorbell = options->doorbell;
 	err = check_unique(vmm, c);
 	if (err)
 		return err;

@@ -34,6 +34,8 @@ static uint32_t attached_state(uint32_t control)
 
 static void control_changed(void *context, uint32_t control)
 {
+	if (crossvm_platform.control_changed)
+		crossvm_platform.control_changed(context, control);
 	tell_state(context, attached_state(control));
 }
 

@@ -44,7 +44,8 @@ struct crossvm_vmm_connection {
 	 * ops and context are the core's.
 	 */
 	struct crossvm_device device;
-	void *platform; /* the platform's own */
+	void *platform;                    /* the platform's own */
+	struct crossvm_doorbell *doorbell; /* NULL: none */
 
 	/* The core's. */
 	emit_fn emit_fn;
@@ -119,6 +120,11 @@ struct crossvm_platform {
 	 * the crossvm_device_*() call that caused it.
 	 */
 	void (*interrupt_changed)(struct crossvm_vmm_connection *connection);
+
+	/*
+	 * The guest stored CROSSVM_CONTROL_*, maybe the same again, or reset did. NULL: of no interest.
+	 */
+	void (*control_changed)(struct crossvm_vmm_connection *connection, uint32_t control);
 
 	/* Tell a person what is wrong; message is a line without newline. vm may be NULL. */
 	void (*error)(vm_t *vm, const char *message);

@@ -142,8 +142,9 @@ struct crossvm_vm_options {
 	const char *name; /* 1 to CROSSVM_NAME_MAX bytes of [A-Za-z0-9_.-]; copied */
 	/*
 	 * Existing directory for the VM's listening sockets, one for each function of each
-	 * connection: NAME.CONNECTION.events and NAME.CONNECTION.memory; copied. Stale sockets of
-	 * processes that are gone are replaced, live ones are not (-EADDRINUSE).
+	 * connection: NAME.CONNECTION.events, NAME.CONNECTION.memory and, where it has one,
+	 * NAME.CONNECTION.doorbell; copied. Stale sockets of processes that are gone are replaced,
+	 * live ones are not (-EADDRINUSE).
 	 */
 	const char *socket_dir;
 	/* Who may attach, besides root and the effective user of this process. 0 or -1: nobody. */
@@ -178,12 +179,13 @@ int crossvm_vm_qemu_args(const vm_t *vm, char ***args);
 struct crossvm_qemu_connection {
 	const char *name;
 	bool single_layout;
+	bool doorbell;
 };
 
 /*
  * The same options for a VM that another process serves, or will serve: @socket_dir, @vm and the
  * connections, oldest first, are as that process gives them to crossvm_vm_create() and to its
- * connections. Devices have the ids crossvm.CONNECTION.events and crossvm.CONNECTION.memory.
+ * connections. Devices have the ids crossvm.CONNECTION.events, .memory and .doorbell.
  *
  * @args: set to a NULL-terminated array; free it with one free().
  * @return 0, -ENOMEM, -ENAMETOOLONG (of a socket), or -ENOSPC: QEMU has no slots for so many.
@@ -191,6 +193,25 @@ struct crossvm_qemu_connection {
 int crossvm_qemu_args(const char *socket_dir, const char *vm,
 		      const struct crossvm_qemu_connection *connections, size_t num_connections,
 		      char ***args);
+
+/*
+ * Doorbells.
+ *
+ * A doorbell takes the events of two VMs straight from one to the other, by QEMU's ivshmem-doorbell
+ * and without this process: as fast as QEMU can, and callbacks hear of none of them. Both guests need
+ * a driver that knows it (our uio_crossvm); while one has none, events go through this process as ever.
+ *
+ * Make one for each connection, give it to both of its members as options.doorbell, with member ids 0
+ * and 1, in the usual layout. The two may write a page of memory in common, whatever their access to
+ * the dataport; and each QEMU gets the other's eventfd, so that a QEMU which has been taken over, not a
+ * guest, could hold up the other one.
+ *
+ * @return 0, or -ENOMEM, -EMFILE and the like, with a message.
+ */
+struct crossvm_doorbell;
+int crossvm_doorbell_create(struct crossvm_host *host, struct crossvm_doorbell **doorbell);
+/* Its connections must have been destroyed. NULL is accepted. */
+void crossvm_doorbell_destroy(struct crossvm_doorbell *doorbell);
 
 /* Dataports. */
 

@@ -4,8 +4,6 @@
  * one client at a time. When it goes, the function is as after power-on, ready for the next.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,22 +27,9 @@ const char *function_part_name(enum crossvm_function number)
 	return number == CROSSVM_FUNCTION_EVENTS ? "events" : "memory";
 }
 
-/* What a client provoked, so not more often than the limit allows. */
-__attribute__((format(printf, 2, 3))) static void warn(const struct host_function *function,
-						       const char *format, ...)
+static const char *part_of(const struct host_function *function)
 {
-	const struct crossvm_vm *vm = function->connection->vm;
-	char what[256];
-	va_list arguments;
-
-	if (!host_may_log(vm->host, vm->log_limit))
-		return;
-	va_start(arguments, format);
-	vsnprintf(what, sizeof(what), format, arguments);
-	va_end(arguments);
-	host_log(vm->host, CROSSVM_LOG_WARNING, "VM \"%s\", connection \"%s\" (%s): %s", vm->name,
-		 function->connection->connection->options.name,
-		 function_part_name(function->number), what);
+	return function_part_name(function->number);
 }
 
 /* What struct vfio_user_ops asks for; context is the function. */
@@ -90,12 +75,15 @@ static void watch_unmask(void *context, int fd, bool watch)
 		watch_remove(host_of(function), &function->state->unmask);
 	else if (watch_add(host_of(function), &function->state->unmask, fd, EPOLLIN, unmask,
 			   function))
-		warn(function, "its unmask descriptor cannot be watched: INTx will be slow");
+		socket_warn(function->connection, part_of(function),
+			    "its unmask descriptor cannot be watched: INTx will be slow");
 }
 
 static void complain(void *context, const char *message)
 {
-	warn(context, "%s", message);
+	const struct host_function *function = context;
+
+	socket_warn(function->connection, part_of(function), "%s", message);
 }
 
 static const struct vfio_user_ops ops = {
@@ -110,20 +98,6 @@ static const struct vfio_user_ops ops = {
 };
 
 /* Clients. */
-
-void function_pause_accepting(struct crossvm_host *host, bool paused)
-{
-	if (atomic_load(&host->arena->accept_paused) == paused)
-		return;
-	/* While any is paused it must say so, also if this process dies in between. */
-	atomic_store(&host->arena->accept_paused, true);
-	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
-		for (struct host_connection *c = vm->connections; c; c = c->next)
-			for (unsigned int i = 0; i < c->num_functions; i++)
-				watch_change(host, &c->functions[i].state->listener,
-					     paused ? 0 : EPOLLIN);
-	atomic_store(&host->arena->accept_paused, paused);
-}
 
 static void part_from_client(struct host_function *function)
 {
@@ -145,8 +119,7 @@ static void settle(struct host_function *function, int error)
 	part_from_client(function);
 	host_log(host_of(function), CROSSVM_LOG_DEBUG,
 		 "VM \"%s\", connection \"%s\" (%s): detached", function->connection->vm->name,
-		 function->connection->connection->options.name,
-		 function_part_name(function->number));
+		 function->connection->connection->options.name, part_of(function));
 }
 
 static void client_ready(void *context, uint32_t events)
@@ -173,7 +146,8 @@ static void take_client(struct host_function *function, int fd)
 	vfio_user_open(&state->session, fd);
 	error = watch_add(host_of(function), &state->client, fd, EPOLLIN, client_ready, function);
 	if (error) {
-		warn(function, "its client cannot be watched: %s", strerror(-error));
+		socket_warn(function->connection, part_of(function),
+			    "its client cannot be watched: %s", strerror(-error));
 		part_from_client(function);
 	}
 }
@@ -192,21 +166,18 @@ static void finish_with_gone_client(struct host_function *function)
 
 void function_adopt(struct host_function *function, int fd)
 {
-	const struct wire_listener *listener = &function->listener;
 	struct wire_peer peer = {.pid = -1, .uid = (uid_t)-1};
 
-	wire_peer_of(fd, &peer);
 	finish_with_gone_client(function);
-	if (!wire_peer_is(fd, listener->allowed_user, listener->allowed_group) &&
-	    !wire_peer_is(fd, geteuid(), (gid_t)-1)) {
-		warn(function, "process %d of user %u may not attach; disconnected", peer.pid,
-		     peer.uid);
+	if (!socket_admits(function->connection, part_of(function), fd)) {
 		close(fd);
 	} else if (vfio_user_is_open(&function->state->session)) {
-		warn(function,
-		     "a second client (process %d of user %u) was refused: end the QEMU that is "
-		     "attached first",
-		     peer.pid, peer.uid);
+		wire_peer_of(fd, &peer);
+		socket_warn(
+			function->connection, part_of(function),
+			"a second client (process %d of user %u) was refused: end the QEMU that is "
+			"attached first",
+			peer.pid, peer.uid);
 		close(fd);
 	} else {
 		take_client(function, fd);
@@ -216,47 +187,14 @@ void function_adopt(struct host_function *function, int fd)
 static void listener_ready(void *context, uint32_t events)
 {
 	struct host_function *function = context;
-	const int fd = wire_accept(&function->listener, NULL);
+	const int fd = socket_accept(function->connection, part_of(function), &function->listener);
 
 	(void)events;
-	if (fd >= 0) {
+	if (fd >= 0)
 		function_adopt(function, fd);
-	} else if (fd != -EAGAIN) {
-		warn(function, "cannot accept a client: %s; waiting until something else ends",
-		     strerror(-fd));
-		function_pause_accepting(host_of(function), true);
-	}
 }
 
 /* Beginning and end. */
-
-static int listen_on(struct host_function *function)
-{
-	const struct crossvm_vm *vm = function->connection->vm;
-	char path[sizeof(function->listener.address.sun_path) + 1];
-	const int length = snprintf(path, sizeof(path), "%s/%s.%s.%s", vm->socket_dir, vm->name,
-				    function->connection->connection->options.name,
-				    function_part_name(function->number));
-	int error = -ENAMETOOLONG;
-
-	if (length < (int)sizeof(path))
-		error = wire_listen(
-			&(struct wire_listener_options){.kind = WIRE_STREAM,
-							.path = path,
-							.allowed_user = vm->allowed_user,
-							.allowed_group = vm->allowed_group,
-							.mode = vm->socket_mode,
-							.anyone = true},
-			&function->listener);
-	if (error)
-		crossvm_vmm_error(function->connection->connection,
-				  "cannot listen at \"%s\": %s; %s", path, strerror(-error),
-				  error == -EADDRINUSE ? "end the process that does"
-				  : error == -ENAMETOOLONG
-					  ? "choose a directory with a shorter name"
-					  : "check the directory and the rights to it");
-	return error;
-}
 
 int function_open(struct host_function *function)
 {
@@ -272,7 +210,7 @@ int function_open(struct host_function *function)
 	function->device.intx = function->number == CROSSVM_FUNCTION_EVENTS;
 	function->device.msi = function->device.intx;
 	regions_fill(function);
-	error = listen_on(function);
+	error = socket_listen(function->connection, part_of(function), &function->listener);
 	if (error)
 		return error;
 	error = watch_add(host_of(function), &state->listener, function->listener.fd, EPOLLIN,
@@ -321,7 +259,7 @@ void function_give_up(struct host_function *function)
 		 "VM \"%s\", connection \"%s\" (%s): disconnected, since process after process "
 		 "has crashed at one and the same message of its QEMU; please report this",
 		 function->connection->vm->name, function->connection->connection->options.name,
-		 function_part_name(function->number));
+		 part_of(function));
 	part_from_client(function);
 }
 

@@ -78,6 +78,7 @@ struct crossvm_host {
 	crossvm_log_fn log;
 	void *log_context;
 	struct crossvm_vm *vms;
+	struct crossvm_doorbell *doorbells;
 };
 
 __attribute__((format(printf, 3, 4))) void
@@ -159,12 +160,39 @@ void function_resume(struct host_function *function);
 void function_give_up(struct host_function *function);
 /* Take over a socket that was accepted from the function's listener; or close it. */
 void function_adopt(struct host_function *function, int fd);
+bool function_knows(const struct host_function *function, int fd);
+
+/* socket.c; part is the function, as in its socket's name */
+
+/* Listen at VM.CONNECTION.PART. @return 0, or -errno after a message. */
+int socket_listen(const struct host_connection *connection, const char *part,
+		  struct wire_listener *listener);
+/* @return the socket of somebody who has connected, not yet checked, or -errno. */
+int socket_accept(const struct host_connection *connection, const char *part,
+		  const struct wire_listener *listener);
+/* Whether the process at the other end may attach to the VM's functions. */
+bool socket_admits(const struct host_connection *connection, const char *part, int fd);
+/* Log what a client provoked, so not more often than the limit allows. */
+__attribute__((format(printf, 3, 4))) void socket_warn(const struct host_connection *connection,
+						       const char *part, const char *format, ...);
 /*
  * Listeners pause while there is no descriptor left for a client, and go on when anything else has
  * happened: so a client that waits does not keep the process busy.
  */
-void function_pause_accepting(struct crossvm_host *host, bool paused);
-bool function_knows(const struct host_function *function, int fd);
+void socket_pause_accepting(struct crossvm_host *host, bool paused);
+
+/* doorbell.c */
+
+extern const char *const doorbell_part_name; /* as function_part_name() */
+/* All but the first accept a connection without a doorbell. */
+void doorbell_control_changed(const struct host_connection *connection, uint32_t control);
+int doorbell_install(struct host_connection *connection); /* -errno after a message */
+void doorbell_remove(struct host_connection *connection);
+/* Of all doorbells: as function_adopt(), if it is theirs; go on after another process. */
+bool doorbells_adopt(struct crossvm_host *host, int fd);
+void doorbells_resume(struct crossvm_host *host);
+void doorbells_watch_listeners(struct crossvm_host *host, uint32_t events);
+bool doorbells_know(const struct crossvm_host *host, int fd);
 
 /* platform.c */
 

@@ -106,7 +106,7 @@ int crossvm_host_dispatch(struct crossvm_host *host, int timeout_ms)
 	}
 	/* What was served may have freed descriptors, so that clients can be accepted again. */
 	if (accept_paused && count)
-		function_pause_accepting(host, false);
+		socket_pause_accepting(host, false);
 	return count;
 }
 

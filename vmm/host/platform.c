@@ -160,6 +160,7 @@ static void remove_functions(struct crossvm_vmm_connection *c)
 {
 	struct host_connection *h = c->platform;
 
+	doorbell_remove(h);
 	while (h->num_functions)
 		function_close(&h->functions[--h->num_functions]);
 }
@@ -168,10 +169,10 @@ static int install(struct crossvm_vmm_connection *c)
 {
 	struct host_connection *h = c->platform;
 	const unsigned int count = crossvm_device_function_count(c->device.state);
+	int error;
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct host_function *function = &h->functions[i];
-		int error;
 
 		*function = (struct host_function){.connection = h,
 						   .number = (enum crossvm_function)i,
@@ -183,7 +184,10 @@ static int install(struct crossvm_vmm_connection *c)
 		}
 		h->num_functions++;
 	}
-	return 0;
+	error = doorbell_install(h);
+	if (error)
+		remove_functions(c);
+	return error;
 }
 
 static struct host_function *events_function(struct crossvm_vmm_connection *c)
@@ -205,6 +209,12 @@ static void interrupt_changed(struct crossvm_vmm_connection *c)
 	struct host_function *function = events_function(c);
 
 	vfio_user_intx_changed(&function->state->session, &function->device);
+}
+
+static void control_changed(struct crossvm_vmm_connection *c, uint32_t control)
+{
+	if (c->doorbell)
+		doorbell_control_changed(c->platform, control);
 }
 
 static void error_message(vm_t *vm, const char *message)
@@ -237,5 +247,6 @@ const struct crossvm_platform crossvm_platform = {
 	.remove = remove_functions,
 	.interrupt = interrupt,
 	.interrupt_changed = interrupt_changed,
+	.control_changed = control_changed,
 	.error = error_message,
 };

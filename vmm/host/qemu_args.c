@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What to tell QEMU: a -device for each function. Four connections share a PCI slot, as its eight
- * functions, since slots are few.
+ * functions, since slots are few; or two, if they have doorbells.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -50,24 +50,28 @@ static void add(struct list *list, const char *string)
 	list->bytes += bytes;
 }
 
-static int add_function(struct list *list, const char *socket_dir, const char *vm,
-			const char *connection, enum crossvm_function number, unsigned int position)
-{
-	const char *part = function_part_name(number);
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)], id[96], address[8];
-	json_t *device;
-	char *text;
+/* One function of a connection. */
+struct function {
+	const char *socket_dir;
+	const char *vm;
+	const char *connection;
+	const char *part; /* events, memory or doorbell */
+	unsigned int position;
+};
 
-	if (snprintf(path, sizeof(path), "%s/%s.%s.%s", socket_dir, vm, connection, part) >=
-	    (int)sizeof(path))
-		return -ENAMETOOLONG;
-	snprintf(id, sizeof(id), "crossvm.%s.%s", connection, part);
-	snprintf(address, sizeof(address), "%x.%x", slot_number(position / FUNCTIONS_PER_SLOT),
-		 position % FUNCTIONS_PER_SLOT);
-	device = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:b}", "driver", "vfio-user-pci", "id",
-			   id, "socket", "type", "unix", "path", path, "addr", address,
-			   "multifunction", 1);
-	text = device ? json_dumps(device, JSON_COMPACT) : NULL;
+static int add_device(struct list *list, const struct function *function, json_t *device)
+{
+	char address[8], id[96];
+	char *text = NULL;
+
+	snprintf(id, sizeof(id), "crossvm.%s.%s", function->connection, function->part);
+	snprintf(address, sizeof(address), "%x.%x",
+		 slot_number(function->position / FUNCTIONS_PER_SLOT),
+		 function->position % FUNCTIONS_PER_SLOT);
+	if (device && !json_object_set_new(device, "id", json_string(id)) &&
+	    !json_object_set_new(device, "addr", json_string(address)) &&
+	    !json_object_set_new(device, "multifunction", json_true()))
+		text = json_dumps(device, JSON_COMPACT);
 	json_decref(device);
 	if (!text)
 		return -ENOMEM;
@@ -77,6 +81,46 @@ static int add_function(struct list *list, const char *socket_dir, const char *v
 	return 0;
 }
 
+/* QEMU takes a comma for the end of a value, unless there are two. */
+static void double_commas(const char *from, char *to)
+{
+	for (; *from; from++) {
+		*to++ = *from;
+		if (*from == ',')
+			*to++ = ',';
+	}
+	*to = '\0';
+}
+
+static int add_doorbell(struct list *list, const struct function *function, const char *path)
+{
+	char chardev[64 + CROSSVM_NAME_BYTES + 2 * sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	char id[96], escaped[2 * sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	snprintf(id, sizeof(id), "crossvm.%s.socket", function->connection);
+	double_commas(path, escaped);
+	snprintf(chardev, sizeof(chardev), "socket,id=%s,path=%s", id, escaped);
+	add(list, "-chardev");
+	add(list, chardev);
+	return add_device(list, function,
+			  json_pack("{s:s, s:s, s:i}", "driver", "ivshmem-doorbell", "chardev", id,
+				    "vectors", 1));
+}
+
+static int add_function(struct list *list, const struct function *function)
+{
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	if (snprintf(path, sizeof(path), "%s/%s.%s.%s", function->socket_dir, function->vm,
+		     function->connection, function->part) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if (!strcmp(function->part, doorbell_part_name))
+		return add_doorbell(list, function, path);
+	return add_device(list, function,
+			  json_pack("{s:s, s:{s:s, s:s}}", "driver", "vfio-user-pci", "socket",
+				    "type", "unix", "path", path));
+}
+
 /* Oldest connection first, so that more connections do not move those that were there. */
 static int add_all(struct list *list, const char *socket_dir, const char *vm,
 		   const struct crossvm_qemu_connection *connections, size_t num_connections)
@@ -84,8 +128,12 @@ static int add_all(struct list *list, const char *socket_dir, const char *vm,
 	unsigned int position = 0;
 
 	for (size_t c = 0; c < num_connections; c++) {
-		const unsigned int count =
-			connections[c].single_layout ? 1 : CROSSVM_FUNCTION_COUNT;
+		const char *parts[] = {function_part_name(CROSSVM_FUNCTION_EVENTS),
+				       function_part_name(CROSSVM_FUNCTION_MEMORY),
+				       doorbell_part_name};
+		const unsigned int count = connections[c].single_layout ? 1
+					   : connections[c].doorbell    ? 3
+									: 2;
 
 		/* A connection's functions are found by their slot, so they must share it. */
 		if (position % FUNCTIONS_PER_SLOT + count > FUNCTIONS_PER_SLOT)
@@ -93,8 +141,12 @@ static int add_all(struct list *list, const char *socket_dir, const char *vm,
 		if (position / FUNCTIONS_PER_SLOT >= NUM_SLOTS)
 			return -ENOSPC;
 		for (unsigned int i = 0; i < count; i++, position++) {
-			const int error = add_function(list, socket_dir, vm, connections[c].name,
-						       (enum crossvm_function)i, position);
+			const int error = add_function(
+				list, &(struct function){.socket_dir = socket_dir,
+							 .vm = vm,
+							 .connection = connections[c].name,
+							 .part = parts[i],
+							 .position = position});
 
 			if (error)
 				return error;
@@ -150,6 +202,7 @@ int crossvm_vm_qemu_args(const vm_t *vm, char ***args)
 		connections[--i] = (struct crossvm_qemu_connection){
 			.name = c->connection->options.name,
 			.single_layout = c->num_functions == 1,
+			.doorbell = c->connection->doorbell != NULL,
 		};
 	error = crossvm_qemu_args(vm->socket_dir, vm->name, connections, count, args);
 	if (error == -ENOSPC)

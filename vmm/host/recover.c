@@ -10,7 +10,7 @@
 
 static bool knows(const struct crossvm_host *host, int fd)
 {
-	if (fd == host->epoll || watch_knows(host, fd))
+	if (fd == host->epoll || watch_knows(host, fd) || doorbells_know(host, fd))
 		return true;
 	for (const struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
 		for (const struct host_connection *c = vm->connections; c; c = c->next)
@@ -29,7 +29,7 @@ static bool adopt(struct crossvm_host *host, int fd)
 					function_adopt(&c->functions[i], fd);
 					return true;
 				}
-	return false;
+	return doorbells_adopt(host, fd);
 }
 
 static int sort_out_descriptors(struct crossvm_host *host, bool (*known)(void *context, int fd),
@@ -100,5 +100,6 @@ int crossvm_host_recover(struct crossvm_host *host, bool (*known)(void *context,
 		for (struct host_connection *c = vm->connections; c; c = c->next)
 			for (unsigned int i = 0; i < c->num_functions; i++)
 				resume(host, &c->functions[i]);
+	doorbells_resume(host);
 	return sort_out_descriptors(host, known, context);
 }
