@@ -77,6 +77,7 @@ static struct crossvm_qemu_connection *connections_of(const struct crossvm_syste
 			connections[(*count)++] = (struct crossvm_qemu_connection){
 				.name = system->connections[i].name,
 				.single_layout = system->vms[vm].single_layout,
+				.doorbell = system->connections[i].doorbell,
 			};
 	}
 	return connections;

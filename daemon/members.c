@@ -126,6 +126,8 @@ static int create_connection(struct server *server, size_t index)
 			connection->writers |= UINT64_C(1) << i;
 	}
 	error = create_dataport(server, connection);
+	if (!error && from->doorbell)
+		error = crossvm_doorbell_create(server->host, &connection->doorbell);
 	for (size_t i = 0; !error && i < from->num_members; i++)
 		error = create_member(server, connection, &from->members[i],
 				      &connection->members[i]);
@@ -168,6 +170,7 @@ static int describe(struct route_member *member, bool single_layout, struct devi
 		.single_layout = single_layout,
 		.writers = connection->writers,
 		.peers = true,
+		.doorbell = connection->doorbell,
 	};
 	if (connection->dataport_bytes == 0)
 		return 0;
@@ -285,6 +288,7 @@ void members_destroy(struct server *server)
 
 		for (size_t j = 0; j < connection->num_members; j++)
 			page_destroy(&connection->members[j].page);
+		crossvm_doorbell_destroy(connection->doorbell);
 		close_if_open(connection->dataport_fd);
 		close_if_open(connection->read_only_fd);
 		free(connection->members);

@@ -67,6 +67,7 @@ struct route_connection {
 	uint64_t writers; /* by member id, who may write the dataport */
 	int dataport_fd;  /* -1: none */
 	int read_only_fd; /* the same memory, for components that only read; -1: none */
+	struct crossvm_doorbell *doorbell; /* NULL: none */
 	struct route_member *members;
 	size_t num_members;
 };

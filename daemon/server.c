@@ -21,7 +21,9 @@
 /* Descriptors of a VM's member: two functions with a listener, a client, its interrupts, and what an
  * ill-willed message brings along. */
 #define FDS_PER_VM_MEMBER (2 * (2 + 4 + WIRE_MAX_FDS) + 2)
-#define FDS_BESIDES       64u
+/* Memory, two eventfds, two listeners, a client of each. */
+#define FDS_PER_DOORBELL 7u
+#define FDS_BESIDES      64u
 
 static void count_members(const struct crossvm_system *system, size_t *vms, size_t *components)
 {
@@ -30,6 +32,15 @@ static void count_members(const struct crossvm_system *system, size_t *vms, size
 	for (size_t i = 0; i < system->num_connections; i++)
 		for (size_t j = 0; j < system->connections[i].num_members; j++)
 			*(system->connections[i].members[j].is_vm ? vms : components) += 1;
+}
+
+static size_t count_doorbells(const struct crossvm_system *system)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < system->num_connections; i++)
+		count += system->connections[i].doorbell;
+	return count;
 }
 
 static int create_host(struct server *server)
@@ -42,10 +53,10 @@ static int create_host(struct server *server)
 	int error;
 
 	count_members(system, &vms, &components);
-	error = rights_raise_descriptors(FDS_BESIDES + clients_descriptors() +
-						 vms * FDS_PER_VM_MEMBER + components +
-						 2 * system->num_connections,
-					 server->log);
+	error = rights_raise_descriptors(
+		FDS_BESIDES + clients_descriptors() + vms * FDS_PER_VM_MEMBER + components +
+			2 * system->num_connections + count_doorbells(system) * FDS_PER_DOORBELL,
+		server->log);
 	if (error)
 		return error;
 	options.arena_bytes = ARENA_BYTES + vms * ARENA_BYTES_PER_VM_MEMBER +

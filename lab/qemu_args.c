@@ -124,7 +124,8 @@ static int add_connections(struct args *args, const struct lab_qemu *qemu)
 			    system->connections[c].members[m].index == qemu->vm)
 				connections[count++] = (struct crossvm_qemu_connection){
 					.name = system->connections[c].name,
-					.single_layout = vm->single_layout};
+					.single_layout = vm->single_layout,
+					.doorbell = system->connections[c].doorbell};
 	error = crossvm_qemu_args(qemu->socket_dir, vm->name, connections, count, &devices);
 	for (size_t i = 0; !error && devices[i]; i++)
 		add(args, "%s", devices[i]);

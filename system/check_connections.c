@@ -200,6 +200,40 @@ static void check_writers(struct crossvm_check *check, size_t index)
 			"no member may write the dataport; make one read-write");
 }
 
+/* Asked only once all members are known to be valid. */
+static void check_doorbell(struct crossvm_check *check, size_t index)
+{
+	struct crossvm_system_connection *connection = &check->system->connections[index];
+	const char *doorbell = check->raw->connections[index].doorbell;
+	size_t line = crossvm_outline_line(check->outline, "connections/%zu/doorbell", index);
+
+	if (doorbell == NULL || strcmp(doorbell, "false") == 0)
+		return;
+	if (strcmp(doorbell, "true") != 0) {
+		crossvm_report_add(check->report, line, "doorbell %s; write true or false",
+				   crossvm_report_quote(doorbell).text);
+		return;
+	}
+	connection->doorbell = true;
+	for (size_t i = 0; i < connection->num_members; i++) {
+		const struct crossvm_system_member *member = &connection->members[i];
+
+		if (connection->num_members != CROSSVM_DOORBELL_MEMBERS || !member->is_vm) {
+			crossvm_report_add(check->report, line,
+					   "a doorbell joins just two VMs; remove this, or the "
+					   "other members");
+			return;
+		}
+		if (check->system->vms[member->index].single_layout) {
+			crossvm_report_add(check->report, line,
+					   "a doorbell for VM '%s', whose layout is single; remove "
+					   "one of the two",
+					   check->system->vms[member->index].name);
+			return;
+		}
+	}
+}
+
 static void check_name(struct crossvm_check *check, size_t index)
 {
 	struct crossvm_system_connection *connections = check->system->connections;
@@ -233,6 +267,8 @@ static int check_connection(struct crossvm_check *check, size_t index)
 		return error;
 	if (check->report->count == errors)
 		check_writers(check, index);
+	if (check->report->count == errors)
+		check_doorbell(check, index);
 	return 0;
 }
 

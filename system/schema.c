@@ -68,6 +68,7 @@ static const cyaml_schema_field_t connection_fields[] = {
 	TEXT("name", REQUIRED, struct raw_connection, name),
 	TEXT("kind", OPTIONAL, struct raw_connection, kind),
 	TEXT("dataport", OPTIONAL, struct raw_connection, dataport),
+	TEXT("doorbell", OPTIONAL, struct raw_connection, doorbell),
 	CYAML_FIELD_SEQUENCE("members", CYAML_FLAG_POINTER, struct raw_connection, members,
 			     &member_schema, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_END,

@@ -51,6 +51,7 @@ struct raw_connection {
 	char *name;
 	char *kind;
 	char *dataport;
+	char *doorbell;
 	struct raw_member *members;
 	uint32_t members_count;
 };

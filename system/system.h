@@ -21,6 +21,9 @@
  *	    members:
  *	      - {vm: sensor, access: read-write}
  *	      - {component: logger, access: read-only}
+ *	  - name: alarm
+ *	    doorbell: true                  # optional, for two VMs: they signal each other directly
+ *	    members: [{vm: sensor}, {vm: pilot}]
  */
 #ifndef CROSSVM_SYSTEM_SYSTEM_H
 #define CROSSVM_SYSTEM_SYSTEM_H
@@ -74,6 +77,7 @@ struct crossvm_system_connection {
 	uint64_t dataport_bytes;               /* whole pages; 0: events only */
 	struct crossvm_system_member *members; /* their order gives the member ids */
 	size_t num_members;
+	bool doorbell; /* of two VMs, which signal each other directly */
 };
 
 struct crossvm_system {
