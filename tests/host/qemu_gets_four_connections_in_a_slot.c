@@ -73,6 +73,54 @@ static void functions_of_one_connection_share_a_slot(void **state)
 	free(args);
 }
 
+/* A third function beside the two, for a device of another kind. */
+static void a_doorbell_takes_a_function_more(void **state)
+{
+	static const char *const sockets[] = {"vm.c0.events", "vm.c0.memory", NULL,
+					      "vm.c1.events", "vm.c1.memory", NULL,
+					      "vm.c2.events", "vm.c2.memory", NULL};
+	static const char *const addresses[] = {"10.0", "10.1", "10.2", "10.3", "10.4",
+						"10.5", "11.0", "11.1", "11.2"};
+	const struct crossvm_qemu_connection connections[] = {
+		{.name = "c0", .doorbell = true},
+		{.name = "c1", .doorbell = true},
+		{.name = "c2", .doorbell = true},
+	};
+	char **args, **arg;
+
+	(void)state;
+	assert_int_equal(crossvm_qemu_args("/tmp/a,b", "vm", connections, 3, &args), 0);
+	arg = args;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		char chardev[96], id[32];
+		json_t *device;
+
+		if (sockets[i]) {
+			assert_string_equal(arg[0], "-device");
+			check_address(arg[1], addresses[i], sockets[i]);
+			arg += 2;
+			continue;
+		}
+		snprintf(id, sizeof(id), "crossvm.c%zu.socket", i / 3);
+		snprintf(chardev, sizeof(chardev), "socket,id=%s,path=/tmp/a,,b/vm.c%zu.doorbell",
+			 id, i / 3);
+		assert_string_equal(arg[0], "-chardev");
+		assert_string_equal(arg[1], chardev);
+		assert_string_equal(arg[2], "-device");
+		device = json_loads(arg[3], 0, NULL);
+		assert_string_equal(json_string_value(json_object_get(device, "driver")),
+				    "ivshmem-doorbell");
+		assert_string_equal(json_string_value(json_object_get(device, "chardev")), id);
+		assert_string_equal(json_string_value(json_object_get(device, "addr")),
+				    addresses[i]);
+		assert_true(json_is_true(json_object_get(device, "multifunction")));
+		json_decref(device);
+		arg += 4;
+	}
+	assert_null(*arg);
+	free(args);
+}
+
 static void more_than_there_are_slots_for_is_refused(void **state)
 {
 	struct crossvm_qemu_connection connections[MAX_CONNECTIONS + 1];
@@ -108,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_vm_s_connections_in_their_order),
 		cmocka_unit_test(functions_of_one_connection_share_a_slot),
+		cmocka_unit_test(a_doorbell_takes_a_function_more),
 		cmocka_unit_test(more_than_there_are_slots_for_is_refused),
 		cmocka_unit_test(a_directory_may_have_any_name),
 	};

@@ -27,7 +27,8 @@ static const char full[] = "vms:\n"
 			   "      - {vm: autopilot, access: read-only}\n"
 			   "      - {component: logger, access: read-only}\n"
 			   "  - name: alarm\n"
-			   "    members: [{component: logger}, {vm: sensor}]\n";
+			   "    members: [{component: logger}, {vm: sensor}]\n"
+			   "    doorbell: false\n";
 
 static void everything_is_taken_over(void **state)
 {
@@ -76,6 +77,7 @@ static void everything_is_taken_over(void **state)
 	assert_false(connections[0].members[2].is_vm);
 	assert_int_equal(connections[1].dataport_bytes, 0);
 	assert_int_equal(connections[1].members[0].access, 0);
+	assert_false(connections[1].doorbell);
 	assert_int_equal(crossvm_system_find_vm(system, "autopilot"), 1);
 	assert_int_equal(crossvm_system_find_vm(system, "logger"), -1);
 	assert_int_equal(crossvm_system_find_component(system, "logger"), 0);
@@ -93,6 +95,18 @@ static void the_largest_and_the_longest_are_accepted(void **state)
 	(void)state;
 	assert_int_equal(system->connections[0].dataport_bytes, CROSSVM_MAX_DATAPORT_BYTES);
 	assert_int_equal(strlen(system->connections[0].name), CROSSVM_NAME_MAX);
+	crossvm_system_free(system);
+}
+
+static void two_vms_can_have_a_doorbell(void **state)
+{
+	struct crossvm_system *system = parse_good(PREFIX "connections:\n"
+							  "- name: link\n"
+							  "  doorbell: true\n"
+							  "  members: [{vm: a}, {vm: b}]\n");
+
+	(void)state;
+	assert_true(system->connections[0].doorbell);
 	crossvm_system_free(system);
 }
 
@@ -132,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_is_taken_over),
 		cmocka_unit_test(the_largest_and_the_longest_are_accepted),
+		cmocka_unit_test(two_vms_can_have_a_doorbell),
 		cmocka_unit_test(sizes_are_read_and_written),
 	};
 

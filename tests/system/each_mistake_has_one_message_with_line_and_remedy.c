@@ -28,7 +28,7 @@ static void keys(void **state)
 	static const struct mistake mistakes[] = {
 		{PREFIX CONNECTION "  dataprt: 4 KiB\n" EVENT_MEMBERS,
 		 AT "8: unknown key 'dataprt' in a connection; it may have: name, kind, dataport, "
-		    "members"},
+		    "doorbell, members"},
 		{"vm:\n- name: a\n" CONNECTION EVENT_MEMBERS,
 		 AT "1: unknown key 'vm' in the system file; it may have: vms, components, "
 		    "connections"},
@@ -187,6 +187,28 @@ static void access_and_kinds(void **state)
 	REFUSE_EACH(mistakes);
 }
 
+static void doorbells(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{PREFIX CONNECTION "  doorbell: 1\n" EVENT_MEMBERS,
+		 AT "8: doorbell '1'; write true or false"},
+		{PREFIX CONNECTION "  doorbell: true\n" EVENT_MEMBERS "  - vm: c\n",
+		 AT "12: VM 'c' is not declared; add it under 'vms', or correct the name"},
+		{"vms:\n- name: a\n- name: b\n- name: c\n" CONNECTION
+		 "  doorbell: true\n" EVENT_MEMBERS "  - vm: c\n",
+		 AT "7: a doorbell joins just two VMs; remove this, or the other members"},
+		{"vms:\n- name: a\ncomponents:\n- name: b\n" CONNECTION
+		 "  members:\n  - vm: a\n  - component: b\n  doorbell: true\n",
+		 AT "10: a doorbell joins just two VMs; remove this, or the other members"},
+		{"vms:\n- name: a\n- name: b\n  layout: single\n" CONNECTION
+		 "  doorbell: true\n" EVENT_MEMBERS,
+		 AT "7: a doorbell for VM 'b', whose layout is single; remove one of the two"},
+	};
+
+	(void)state;
+	REFUSE_EACH(mistakes);
+}
+
 static void vms_and_components(void **state)
 {
 	static const struct mistake mistakes[] = {
@@ -287,6 +309,7 @@ int main(void)
 		cmocka_unit_test(members),
 		cmocka_unit_test(dataports),
 		cmocka_unit_test(access_and_kinds),
+		cmocka_unit_test(doorbells),
 		cmocka_unit_test(vms_and_components),
 		cmocka_unit_test(several_mistakes_are_reported_together),
 		cmocka_unit_test(too_many_of_anything),

@@ -198,13 +198,15 @@ static void finish_greeting(struct side *side)
 		const int count = sendmmsg(fd, &greeting->messages[sent], GREETINGS - sent,
 					   MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (count <= 0) {
+		if (count < 0 && errno != EPIPE && errno != ECONNRESET)
 			socket_warn(side->connection, doorbell_part_name,
 				    "cannot answer a client: %s", strerror(errno));
+		if (count <= 0)
 			break;
-		}
 		sent += (unsigned int)count;
 	}
+	/* So that it gets nothing more from a process that finds it open and does not know it. */
+	shutdown(fd, SHUT_RDWR);
 	atomic_store(&greeting->fd, -1);
 	close(fd);
 }
