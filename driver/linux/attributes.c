@@ -24,6 +24,14 @@ static ssize_t crossvm_connection_id_show(struct device *dev, struct device_attr
 }
 static DEVICE_ATTR_RO(crossvm_connection_id);
 
+static ssize_t crossvm_doorbell_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct crossvm_connection *conn = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", READ_ONCE(conn->doorbell) ? "yes" : "no");
+}
+static DEVICE_ATTR_RO(crossvm_doorbell);
+
 static ssize_t crossvm_irq_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct crossvm_connection *conn = dev_get_drvdata(dev);
@@ -41,11 +49,9 @@ static ssize_t crossvm_layout_show(struct device *dev, struct device_attribute *
 static DEVICE_ATTR_RO(crossvm_layout);
 
 static struct attribute *crossvm_attrs[] = {
-	&dev_attr_crossvm_access.attr,
-	&dev_attr_crossvm_connection_id.attr,
-	&dev_attr_crossvm_irq.attr,
-	&dev_attr_crossvm_layout.attr,
-	NULL,
+	&dev_attr_crossvm_access.attr,   &dev_attr_crossvm_connection_id.attr,
+	&dev_attr_crossvm_doorbell.attr, &dev_attr_crossvm_irq.attr,
+	&dev_attr_crossvm_layout.attr,   NULL,
 };
 
 const struct attribute_group crossvm_attributes = {

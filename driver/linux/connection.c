@@ -32,7 +32,8 @@ static void notice(struct crossvm_connection *conn)
 	}
 	spin_lock_irqsave(&conn->notice_lock, flags);
 	/* The low half tells as much: between two interrupts there are fewer than 2^32 events. */
-	events = crossvm_status_read((u32 *)&conn->status->total_events);
+	events = crossvm_status_read((u32 *)&conn->status->total_events) +
+		 crossvm_doorbell_events(conn);
 	generation = crossvm_status_read(&conn->status->generation);
 	wake = events != conn->noticed_events;
 	if (READ_ONCE(conn->wake_for_peers))
@@ -77,7 +78,7 @@ static irqreturn_t handle_intx_revision_1(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static int request_interrupt(struct crossvm_connection *conn)
+static int request_own_interrupt(struct crossvm_connection *conn)
 {
 	irq_handler_t handler = handle_intx;
 	int err;
@@ -95,13 +96,41 @@ static int request_interrupt(struct crossvm_connection *conn)
 	return err;
 }
 
-static void free_interrupt(struct crossvm_connection *conn)
+static void free_own_interrupt(struct crossvm_connection *conn)
 {
 	if (conn->irq == CROSSVM_IRQ_NONE)
 		return;
 	if (conn->irq == CROSSVM_IRQ_INTX)
 		pci_intx(conn->pdev, 0);
 	free_irq(pci_irq_vector(conn->pdev, 0), conn);
+}
+
+/* Events of both kinds wake the same readers, or there are none. */
+static bool takes_from_doorbell(const struct crossvm_connection *conn)
+{
+	return conn->irq != CROSSVM_IRQ_NONE && conn->doorbell && conn->doorbell->irq;
+}
+
+static int request_interrupts(struct crossvm_connection *conn)
+{
+	int err;
+
+	err = request_own_interrupt(conn);
+	if (err || !takes_from_doorbell(conn))
+		return err;
+	snprintf(conn->doorbell_irq_name, sizeof(conn->doorbell_irq_name), "%s-doorbell",
+		 conn->name);
+	err = request_irq(conn->doorbell->irq, handle_msi, 0, conn->doorbell_irq_name, conn);
+	if (err)
+		free_own_interrupt(conn);
+	return err;
+}
+
+static void free_interrupts(struct crossvm_connection *conn)
+{
+	if (takes_from_doorbell(conn))
+		free_irq(conn->doorbell->irq, conn);
+	free_own_interrupt(conn);
 }
 
 static void write_control(struct crossvm_connection *conn)
@@ -116,9 +145,14 @@ static void write_control(struct crossvm_connection *conn)
 			control |= CROSSVM_CONTROL_PEER_CHANGES;
 		if (!list_empty(&conn->openers))
 			control |= CROSSVM_CONTROL_OPEN;
+		if (takes_from_doorbell(conn))
+			control |= CROSSVM_CONTROL_DOORBELL;
 	}
 	writel(control, conn->registers + CROSSVM_REG_CONTROL);
-	/* The write is posted; a read waits for it, so that who opens finds itself open. */
+	/*
+	 * The write is posted; a read waits for it, so that who opens finds itself open, and who
+	 * has the doorbell is rung from now on, or no longer.
+	 */
 	readl(conn->registers + CROSSVM_REG_CONTROL);
 }
 
@@ -192,6 +226,20 @@ static int release_file(struct uio_info *info, struct inode *inode)
 	return 0;
 }
 
+/* A write to the device file; all of them, one after the other. */
+static int control_irq(struct uio_info *info, s32 value)
+{
+	struct crossvm_connection *conn = crossvm_connection_of(info);
+
+	if (value != CROSSVM_UIO_EMIT)
+		return -EINVAL;
+	if (crossvm_doorbell_emit(conn))
+		return 0;
+	virt_mb(); /* what was stored to the dataport, before the event */
+	writel(1, conn->registers + CROSSVM_REG_EMIT);
+	return 0;
+}
+
 static void revoke_files(struct crossvm_connection *conn)
 {
 	struct opener *opener, *next;
@@ -236,18 +284,19 @@ int crossvm_connection_start(struct crossvm_connection *conn)
 	info->irq = conn->irq == CROSSVM_IRQ_NONE ? UIO_IRQ_NONE : UIO_IRQ_CUSTOM;
 	info->open = open_file;
 	info->release = release_file;
+	info->irqcontrol = control_irq;
 	crossvm_mapping_setup(conn);
 	err = uio_register_device(&conn->pdev->dev, info);
 	if (err)
 		goto revoke;
-	err = request_interrupt(conn);
+	err = request_interrupts(conn);
 	if (err)
 		goto unregister;
 	set_running(conn, true);
 	catch_up(conn);
-	dev_info(&conn->pdev->dev, "connection %s: dataport of %llu bytes, access %s, irq %s\n",
+	dev_info(&conn->pdev->dev, "connection %s: dataport of %llu bytes, access %s, irq %s%s\n",
 		 conn->name, conn->dataport_bytes, crossvm_access_name(conn),
-		 crossvm_irq_name(conn));
+		 crossvm_irq_name(conn), conn->doorbell ? ", doorbell" : "");
 	return 0;
 
 unregister:
@@ -261,7 +310,7 @@ revoke:
 void crossvm_connection_stop(struct crossvm_connection *conn)
 {
 	set_running(conn, false);
-	free_interrupt(conn);
+	free_interrupts(conn);
 	uio_unregister_device(&conn->info);
 	revoke_files(conn);
 	unmap_status(conn);

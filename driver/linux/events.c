@@ -2,7 +2,8 @@
 /*
  * The events function of a connection: registers and interrupt. In the single layout, and in
  * revision 1, it is the whole connection; otherwise the kernel's component framework tells when the
- * memory function of the same connection is there too, whichever of them comes or goes first.
+ * memory function of the same connection is there too, and its doorbell if it has one, whichever of
+ * them comes or goes first.
  */
 #include <linux/component.h>
 #include <linux/ctype.h>
@@ -82,6 +83,7 @@ static int identify_extended(struct crossvm_connection *conn)
 		dev_err(dev, "connection id 0: the host is at fault\n");
 		return -ENODEV;
 	}
+	conn->member_id = readl(conn->registers + CROSSVM_REG_MEMBER_ID);
 	conn->features = readl(conn->registers + CROSSVM_REG_FEATURES);
 	conn->access = readl(conn->registers + CROSSVM_REG_ACCESS);
 	conn->status_offset = readl(conn->registers + CROSSVM_REG_STATUS_OFFSET);
@@ -214,6 +216,34 @@ static int is_memory_function(struct device *dev, void *data)
 	return pdev->bus == conn->pdev->bus && PCI_SLOT(pdev->devfn) == PCI_SLOT(conn->pdev->devfn);
 }
 
+static int is_doorbell_function(struct device *dev, void *data)
+{
+	struct crossvm_connection *conn = data;
+
+	return crossvm_doorbell_is_of(dev, conn->pdev);
+}
+
+/*
+ * The functions of a slot are all there before any of them gets its driver. So where there is no
+ * doorbell now, this VM has none, and the connection works without.
+ */
+static bool has_doorbell(struct crossvm_connection *conn)
+{
+	struct device *dev = &conn->pdev->dev;
+	u32 members;
+
+	if (!(conn->features & CROSSVM_FEATURE_DOORBELL) || !crossvm_doorbell_is_beside(conn->pdev))
+		return false;
+	members = readl(conn->registers + CROSSVM_REG_MEMBER_COUNT);
+	if (members != CROSSVM_DOORBELL_MEMBERS || conn->member_id >= members) {
+		dev_err(dev, "no doorbell is for member %u of %u: the host is at fault\n",
+			conn->member_id, members);
+		return false;
+	}
+	dev_dbg(dev, "connection %s waits for its doorbell\n", conn->name);
+	return true;
+}
+
 static int pair_bind(struct device *dev)
 {
 	struct crossvm_connection *conn = dev_get_drvdata(dev);
@@ -248,6 +278,8 @@ static int start(struct crossvm_connection *conn)
 
 	if (crossvm_is_split(conn)) {
 		component_match_add(&conn->pdev->dev, &match, is_memory_function, conn);
+		if (has_doorbell(conn))
+			component_match_add(&conn->pdev->dev, &match, is_doorbell_function, conn);
 		return component_master_add_with_match(&conn->pdev->dev, &pair_ops, match);
 	}
 	err = locate_single(conn);
@@ -374,9 +406,18 @@ static int __init crossvm_init(void)
 	err = pci_register_driver(&crossvm_memory_driver);
 	if (err)
 		return err;
+	err = pci_register_driver(&crossvm_doorbell_driver);
+	if (err)
+		goto unregister_memory;
 	err = pci_register_driver(&events_driver);
 	if (err)
-		pci_unregister_driver(&crossvm_memory_driver);
+		goto unregister_doorbell;
+	return 0;
+
+unregister_doorbell:
+	pci_unregister_driver(&crossvm_doorbell_driver);
+unregister_memory:
+	pci_unregister_driver(&crossvm_memory_driver);
 	return err;
 }
 module_init(crossvm_init);
@@ -384,6 +425,7 @@ module_init(crossvm_init);
 static void __exit crossvm_exit(void)
 {
 	pci_unregister_driver(&events_driver);
+	pci_unregister_driver(&crossvm_doorbell_driver);
 	pci_unregister_driver(&crossvm_memory_driver);
 }
 module_exit(crossvm_exit);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What processes map of a connection: registers, dataport and status page, all of them cached, for
- * behind each stands memory of the host, or a trap.
+ * What processes map of a connection: registers, dataport, status page and the doorbell's page, all
+ * of them cached, for behind each stands memory of the host, or a trap.
  *
  * Pages are mapped when they are first touched, and not at mmap() time: only so is a device that is
  * unplugged meanwhile certain to take all of its mappings along. Afterwards its addresses may
@@ -110,6 +110,11 @@ static vm_fault_t fault_status(struct vm_fault *vmf)
 	return fault(vmf, CROSSVM_MAP_STATUS);
 }
 
+static vm_fault_t fault_doorbell(struct vm_fault *vmf)
+{
+	return fault(vmf, CROSSVM_MAP_DOORBELL);
+}
+
 /* A mapping that is split says no longer by its offset which map it is of; its operations do. */
 #ifdef CONFIG_HAVE_IOREMAP_PROT
 #define MAP_OPS(function)                                                          \
@@ -126,6 +131,7 @@ static const struct vm_operations_struct map_ops[CROSSVM_MAP_COUNT] = {
 	[CROSSVM_MAP_REGISTERS] = MAP_OPS(fault_registers),
 	[CROSSVM_MAP_DATAPORT] = MAP_OPS(fault_dataport),
 	[CROSSVM_MAP_STATUS] = MAP_OPS(fault_status),
+	[CROSSVM_MAP_DOORBELL] = MAP_OPS(fault_doorbell),
 };
 
 static bool is_writable(struct crossvm_connection *conn, enum crossvm_map map)
@@ -212,6 +218,7 @@ void crossvm_mapping_setup(struct crossvm_connection *conn)
 		[CROSSVM_MAP_REGISTERS] = "registers",
 		[CROSSVM_MAP_DATAPORT] = "dataport",
 		[CROSSVM_MAP_STATUS] = "status",
+		[CROSSVM_MAP_DOORBELL] = "doorbell",
 	};
 	const struct {
 		resource_size_t start;
@@ -221,6 +228,7 @@ void crossvm_mapping_setup(struct crossvm_connection *conn)
 					   CROSSVM_PAGE_BYTES},
 		[CROSSVM_MAP_DATAPORT] = {conn->dataport_start, conn->dataport_bytes},
 		[CROSSVM_MAP_STATUS] = {conn->status_start, CROSSVM_PAGE_BYTES},
+		[CROSSVM_MAP_DOORBELL] = {conn->doorbell_start, CROSSVM_PAGE_BYTES},
 	};
 	struct uio_info *info = &conn->info;
 	int map, index = 0;

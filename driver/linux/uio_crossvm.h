@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of this module know of each other. A connection is driven from its events function
- * (events.c), joined there by its memory function where it has one (memory.c), and shown to
- * processes as a UIO device while it is complete (connection.c).
+ * (events.c), joined there by its memory function (memory.c) and its doorbell (doorbell.c) where it
+ * has them, and shown to processes as a UIO device while it is complete (connection.c).
  */
 #ifndef UIO_CROSSVM_H
 #define UIO_CROSSVM_H
@@ -20,6 +20,7 @@ enum crossvm_map {
 	CROSSVM_MAP_REGISTERS,
 	CROSSVM_MAP_DATAPORT,
 	CROSSVM_MAP_STATUS,
+	CROSSVM_MAP_DOORBELL,
 	CROSSVM_MAP_COUNT,
 };
 
@@ -29,6 +30,19 @@ enum crossvm_irq {
 	CROSSVM_IRQ_MSI,
 };
 
+struct crossvm_connection;
+
+struct crossvm_doorbell {
+	struct pci_dev *pdev;
+	void __iomem *registers;
+	struct crossvm_doorbell_page *page; /* the other VM may write it at any time */
+	u32 position;
+	int irq; /* 0: without MSI-X it can be rung, but not listened at */
+
+	struct mutex lock; /* of connection */
+	struct crossvm_connection *connection;
+};
+
 struct crossvm_connection {
 	struct pci_dev *pdev; /* events function */
 	void __iomem *registers;
@@ -36,6 +50,7 @@ struct crossvm_connection {
 	/* From the registers; of revision 1, what it stands for. */
 	unsigned int revision;
 	u32 connection_id;
+	u32 member_id;
 	u32 features;
 	u32 access;
 	u32 status_offset;
@@ -48,6 +63,10 @@ struct crossvm_connection {
 	/* Guest-physical addresses, in whichever function; 0: there is none. */
 	resource_size_t status_start;
 	resource_size_t dataport_start;
+	resource_size_t doorbell_start;
+
+	struct crossvm_doorbell *doorbell; /* NULL: none is bound */
+	char doorbell_irq_name[CROSSVM_NAME_BYTES + sizeof("-doorbell")];
 
 	/* While the connection is complete. */
 	struct uio_info info;
@@ -73,6 +92,11 @@ static inline struct crossvm_connection *crossvm_connection_of(struct uio_info *
 static inline u32 crossvm_status_read(const u32 *word)
 {
 	return le32_to_cpu((__force __le32)READ_ONCE(*word));
+}
+
+static inline u64 crossvm_status_read64(const u64 *word)
+{
+	return le64_to_cpu((__force __le64)READ_ONCE(*word));
 }
 
 static inline const char *crossvm_access_name(const struct crossvm_connection *conn)
@@ -104,6 +128,15 @@ int crossvm_bar_check(struct pci_dev *pdev, unsigned int bar, u64 bytes);
 /* memory.c: id of the connection that dev is a bound memory function of; 0: it is none. */
 extern struct pci_driver crossvm_memory_driver;
 u32 crossvm_memory_connection_id(struct device *dev);
+
+/* doorbell.c: whether an events function has a doorbell; whether dev is that, and bound. */
+extern struct pci_driver crossvm_doorbell_driver;
+bool crossvm_doorbell_is_beside(struct pci_dev *events);
+bool crossvm_doorbell_is_of(struct device *dev, struct pci_dev *events);
+/* How many events came by conn's doorbell, if it has one: the low half. */
+u32 crossvm_doorbell_events(const struct crossvm_connection *conn);
+/* Emit by conn's doorbell. false: nobody may have heard, emit by the register. */
+bool crossvm_doorbell_emit(struct crossvm_connection *conn);
 
 /* connection.c: start makes the UIO device and the interrupt, stop takes them away. */
 int crossvm_connection_start(struct crossvm_connection *conn);

@@ -199,8 +199,9 @@ static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
 	      "the status page is a page");
 
 /*
- * The doorbell, of a connection of two VMs: a third function in the slot of the other two, by which
- * an event goes from one VM to the other while nobody else runs. The device is QEMU's
+ * The doorbell, of a connection of two VMs: a third function in the slot of the other two, its number
+ * the events function's plus CROSSVM_DOORBELL_FUNCTION, by which an event goes from one VM to the
+ * other while nobody else runs. The device is QEMU's
  * ivshmem-doorbell (source: docs/specs/ivshmem-spec of QEMU), whose server is the host of the
  * connection. Its position, CROSSVM_DOORBELL_POSITION(), says to which connection and member it
  * belongs; a store of CROSSVM_DOORBELL_RING() to its doorbell register raises interrupt 0, by MSI-X, of
@@ -216,6 +217,7 @@ static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
 #define CROSSVM_DOORBELL_PCI_VENDOR    0x1af4u
 #define CROSSVM_DOORBELL_PCI_DEVICE    0x1110u
 #define CROSSVM_DOORBELL_PCI_REVISION  1u
+#define CROSSVM_DOORBELL_FUNCTION      2u
 #define CROSSVM_DOORBELL_BAR_REGISTERS 0u
 #define CROSSVM_DOORBELL_BAR_PAGE      2u
 #define CROSSVM_DOORBELL_REG_POSITION  0x08u /* r: 16 bits */
