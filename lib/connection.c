@@ -112,6 +112,7 @@ void crossvm_connection_release(struct crossvm_connection *conn)
 	crossvm_unmap(&conn->dataport);
 	crossvm_unmap(&conn->status);
 	crossvm_unmap(&conn->registers);
+	crossvm_unmap(&conn->doorbell);
 	free(conn);
 }
 
@@ -188,10 +189,21 @@ int crossvm_connection_fd(const struct crossvm_connection *conn)
 	return conn->ops->fd(conn);
 }
 
+/* What the other member has emitted by the doorbell. It may write anything there. */
+static uint64_t doorbell_total(const struct crossvm_connection *conn)
+{
+	const struct crossvm_doorbell_page *page = conn->doorbell.address;
+
+	if (!page)
+		return 0;
+	/* Acquires what the other member's driver orders before its count. */
+	return crossvm_load64_acquire(&page->members[!conn->info.member_id].emitted, 0);
+}
+
 uint64_t crossvm_connection_total(const struct crossvm_connection *conn)
 {
 	if (conn->status.address && !crossvm_connection_unplugged(conn))
-		return crossvm_status_total(conn->status.address);
+		return crossvm_status_total(conn->status.address) + doorbell_total(conn);
 	return atomic_load_explicit(&conn->counted, memory_order_relaxed);
 }
 

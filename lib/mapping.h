@@ -36,6 +36,13 @@ static inline void crossvm_store32(void *base, size_t offset, uint32_t value)
 	words[offset / sizeof(*words)] = value;
 }
 
+static inline uint64_t crossvm_load64_acquire(const void *base, size_t offset)
+{
+	const uint64_t *words = base;
+
+	return __atomic_load_n(&words[offset / sizeof(*words)], __ATOMIC_ACQUIRE);
+}
+
 /* Copy whole words. */
 void crossvm_load_words(void *destination, const void *base, size_t offset, size_t bytes);
 

@@ -10,12 +10,6 @@
 
 #define FIELD(page, field) crossvm_load32(page, offsetof(struct crossvm_status_page, field))
 
-static uint64_t load64_acquire(const void *page, size_t offset)
-{
-	return __atomic_load_n((const uint64_t *)(const void *)((const char *)page + offset),
-			       __ATOMIC_ACQUIRE);
-}
-
 bool crossvm_dataport_bytes_valid(uint64_t bytes)
 {
 	return bytes % CROSSVM_PAGE_BYTES == 0 && bytes <= CROSSVM_MAX_DATAPORT_BYTES;
@@ -65,11 +59,13 @@ int crossvm_status_read(const void *page, const char *name, struct crossvm_conne
 	info->member_id = FIELD(page, member_id);
 	info->member_count = FIELD(page, member_count);
 	info->member_access = FIELD(page, access);
-	info->features = FIELD(page, features);
+	/* Whether there is a doorbell to use is not for the page to say. */
+	info->features = FIELD(page, features) & ~CROSSVM_FEATURE_DOORBELL;
 	info->dataport_bytes =
-		load64_acquire(page, offsetof(struct crossvm_status_page, dataport_bytes));
+		crossvm_load64_acquire(page, offsetof(struct crossvm_status_page, dataport_bytes));
 	if (info->features & CROSSVM_FEATURE_WRITERS)
-		info->writers = load64_acquire(page, offsetof(struct crossvm_status_page, writers));
+		info->writers =
+			crossvm_load64_acquire(page, offsetof(struct crossvm_status_page, writers));
 	if (info->member_count > CROSSVM_MAX_MEMBERS || info->member_id >= info->member_count)
 		return crossvm_fail(-EPROTO, "%s: the host says member %u of %u", name,
 				    info->member_id, info->member_count);
@@ -81,7 +77,7 @@ int crossvm_status_read(const void *page, const char *name, struct crossvm_conne
 
 uint64_t crossvm_status_total(const void *page)
 {
-	return load64_acquire(page, offsetof(struct crossvm_status_page, total_events));
+	return crossvm_load64_acquire(page, offsetof(struct crossvm_status_page, total_events));
 }
 
 uint32_t crossvm_status_generation(const void *page)
@@ -98,7 +94,7 @@ void crossvm_status_peer(const void *page, uint32_t member_id, struct crossvm_pe
 	size_t name = offsetof(struct crossvm_status_page, peer_names) +
 		      (size_t)member_id * CROSSVM_NAME_BYTES;
 	/* Both words in one load, so that a state goes with its incarnation. */
-	uint64_t both = load64_acquire(page, status);
+	uint64_t both = crossvm_load64_acquire(page, status);
 
 	peer->state = (uint32_t)both;
 	peer->incarnation = (uint32_t)(both >> 32);

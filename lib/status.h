@@ -13,7 +13,8 @@
 #include <crossvm/connection.h>
 
 /*
- * Check a status page and take what is fixed in it into info.
+ * Check a status page and take what is fixed in it into info, but for CROSSVM_FEATURE_DOORBELL, which
+ * who uses a doorbell adds.
  *
  * @name: what the connection must be called.
  * @return 0 or -EPROTO with a sentence.

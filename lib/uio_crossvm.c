@@ -3,6 +3,9 @@
  * Backend for a guest with our driver, uio_crossvm. The driver acknowledges interrupts and says
  * through the device that the connection is open; what is left is to map and to wait.
  *
+ * Where the connection has a doorbell, the driver rings it, and knows whether anybody hears that; its
+ * page is mapped to count the events that come that way. Who has no interrupt does without.
+ *
  * A device of revision 1 has no status page: then events are counted by UIO's interrupts, which is
  * all that such a device tells, and the size of the dataport is that of its map.
  */
@@ -38,6 +41,27 @@ static struct uio_connection *of(struct crossvm_connection *conn)
 static int gone(struct crossvm_connection *conn)
 {
 	return crossvm_connection_gone(conn, -ENODEV, "its device has been removed");
+}
+
+/* By the driver, which looks after all that a doorbell asks for; otherwise one store is enough. */
+static int uio_emit(struct crossvm_connection *conn)
+{
+	const int32_t value = CROSSVM_UIO_EMIT;
+	ssize_t written;
+
+	if (!conn->doorbell.address)
+		return crossvm_register_emit(conn);
+	/* Whoever sees the event must see what was stored to the dataport before. */
+	atomic_thread_fence(memory_order_release);
+	do {
+		written = write(of(conn)->device.fd, &value, sizeof(value));
+	} while (written < 0 && errno == EINTR);
+	if (written == sizeof(value))
+		return 0;
+	/* UIO says EINVAL of a device that has been removed. */
+	if (written >= 0 || errno == EINVAL || errno == EIO || errno == ENODEV)
+		return gone(conn);
+	return crossvm_fail(-errno, "%s: cannot emit: %s", conn->name, strerror(errno));
 }
 
 /* Interrupts are never off, and one that has come ends the sleep: there is nothing to do. */
@@ -106,7 +130,7 @@ static void uio_close(struct crossvm_connection *conn)
 }
 
 static const struct crossvm_backend_ops uio_ops = {
-	.emit = crossvm_register_emit,
+	.emit = uio_emit,
 	.arm = uio_arm,
 	.sleep = uio_sleep,
 	.fd = uio_fd,
@@ -153,6 +177,24 @@ static int describe_revision_1(struct uio_connection *uio)
 	return 0;
 }
 
+static int map_doorbell(struct uio_connection *uio)
+{
+	struct crossvm_connection *conn = &uio->base;
+	int error;
+
+	if (!uio->interrupts)
+		return 0;
+	error = map_by_name(uio, "doorbell", sizeof(struct crossvm_doorbell_page), PROT_READ,
+			    &conn->doorbell);
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	if (conn->info.member_count != CROSSVM_DOORBELL_MEMBERS)
+		return crossvm_fail(-EPROTO, "%s: it has a doorbell and %u members instead of %u",
+				    conn->name, conn->info.member_count, CROSSVM_DOORBELL_MEMBERS);
+	conn->info.features |= CROSSVM_FEATURE_DOORBELL;
+	return 0;
+}
+
 static int describe(struct uio_connection *uio)
 {
 	struct crossvm_connection *conn = &uio->base;
@@ -160,9 +202,9 @@ static int describe(struct uio_connection *uio)
 
 	if (error == -ENOENT)
 		return describe_revision_1(uio);
-	if (error)
-		return error;
-	return crossvm_status_read(conn->status.address, conn->name, &conn->info);
+	if (!error)
+		error = crossvm_status_read(conn->status.address, conn->name, &conn->info);
+	return error ? error : map_doorbell(uio);
 }
 
 static void describe_interrupt(struct uio_connection *uio)
@@ -198,7 +240,7 @@ static int map_all(struct uio_connection *uio)
 	if (!error && (conn->access & CROSSVM_OPEN_READ) && conn->info.dataport_bytes)
 		error = map_by_name(uio, "dataport", conn->info.dataport_bytes, protection,
 				    &conn->dataport);
-	if (!error && (conn->access & CROSSVM_OPEN_EMIT))
+	if (!error && (conn->access & CROSSVM_OPEN_EMIT) && !conn->doorbell.address)
 		error = map_by_name(uio, "registers", CROSSVM_PAGE_BYTES, PROT_READ | PROT_WRITE,
 				    &conn->registers);
 	if (error == -ENOENT)

@@ -3,9 +3,9 @@
  * Waiting, the same for all backends.
  *
  * No wake-up is lost: arm() makes the next event wake, then the waiter looks at the total, and only
- * if nothing is there it sleeps. The host stores the total before it interrupts, so an event is
- * either in the total that the waiter looks at, or its interrupt comes after arm() and ends the
- * sleep. No event is lost, because the total only grows and a wait returns the difference.
+ * if nothing is there it sleeps. The host stores the total before it interrupts, and a peer its count
+ * before it rings the doorbell, so an event is either in the total that the waiter looks at, or its
+ * interrupt comes after arm() and ends the sleep. No event is lost, because the total only grows and a wait returns the difference.
  */
 #include <errno.h>
 #include <limits.h>
@@ -73,10 +73,12 @@ static int look(struct crossvm_connection *conn, struct finding *finding)
 		*finding->changed = found;
 	}
 	if (total < conn->seen_total)
-		return crossvm_fail(-EPROTO,
-				    "%s: the host's count of events went back from %llu to %llu",
-				    conn->name, (unsigned long long)conn->seen_total,
-				    (unsigned long long)total);
+		return crossvm_fail(
+			-EPROTO,
+			"%s: the count of events went back from %llu to %llu: the host, "
+			"or a peer with a doorbell, is at fault",
+			conn->name, (unsigned long long)conn->seen_total,
+			(unsigned long long)total);
 	/* For those who ask when the page is gone. */
 	if (conn->status.address)
 		atomic_store_explicit(&conn->counted, total, memory_order_relaxed);

@@ -86,7 +86,7 @@ void crossvm_connection_close(struct crossvm_connection *conn);
  * The dataport, mapped for as long as the connection is open. It is shared memory: whatever is read
  * from it may change at any time and must be treated as a peer's input. When a guest's device is
  * removed (unplugged, its driver unbound), its memory goes with it: a process that touches the
- * dataport then, or emits, gets SIGBUS; one that waits gets -ENODEV. With CROSSVM_BACKEND_VFIO the
+ * dataport then, or emits without a doorbell, gets SIGBUS; one that waits gets -ENODEV. With CROSSVM_BACKEND_VFIO the
  * removal waits until the connection is closed, and a wait gets -ENODEV before.
  *
  * @bytes: set to its exact size; NULL is accepted.
@@ -96,11 +96,12 @@ void *crossvm_connection_dataport(const struct crossvm_connection *conn, size_t 
 
 /*
  * Emit one event to all other members. Everything this thread has stored to the dataport before is
- * visible to whoever sees the event. In a guest this is one store; a component may have to wait for
- * a moment while the daemon is behind.
+ * visible to whoever sees the event. In a guest this is one store, or with a doorbell
+ * (CROSSVM_FEATURE_DOORBELL) one system call, by which the event goes to the other VM directly; a
+ * component may have to wait for a moment while the daemon is behind.
  *
  * @return 0, or -EACCES (opened without EMIT), -EPIPE (the host side has gone), -ENODEV (device
- *   removed; a guest learns that in a wait).
+ *   removed; without a doorbell a guest learns that in a wait).
  */
 int crossvm_connection_emit(struct crossvm_connection *conn);
 
@@ -110,8 +111,8 @@ int crossvm_connection_emit(struct crossvm_connection *conn);
  *
  * @count: set to the number of events since the last wait; none is lost. NULL is accepted.
  * @return 0, -ETIMEDOUT, -EINTR (a signal handler ran), -EPIPE (host side gone), -ENODEV (device
- *   removed), -EPROTO (the host's count went back), -EBUSY (with CROSSVM_BACKEND_UIO_GENERIC, where
- *   one process at a time can wait on a connection).
+ *   removed), -EPROTO (the count went back: the host is at fault, or with a doorbell the peer),
+ *   -EBUSY (with CROSSVM_BACKEND_UIO_GENERIC, where one process at a time can wait on a connection).
  */
 int crossvm_connection_wait(struct crossvm_connection *conn, int timeout_ms, uint64_t *count);
 
@@ -131,8 +132,9 @@ int crossvm_connection_wait_change(struct crossvm_connection *conn, int timeout_
 int crossvm_connection_fd(const struct crossvm_connection *conn);
 
 /*
- * Events emitted by peers since the device or daemon began; only grows. With a device of revision 1,
- * which does not tell: those that waits have seen.
+ * Events emitted by peers since the device or daemon began; only grows. With a doorbell it is the sum
+ * of what the host and the peer have counted, and the peer can say what it likes. With a device of
+ * revision 1, which does not tell: those that waits have seen.
  */
 uint64_t crossvm_connection_total(const struct crossvm_connection *conn);
 
@@ -145,7 +147,7 @@ struct crossvm_connection_info {
 	uint32_t member_id;
 	uint32_t member_count;
 	uint32_t member_access; /* CROSSVM_ACCESS_*, what this VM or component may */
-	uint32_t features;      /* CROSSVM_FEATURE_* */
+	uint32_t features;      /* CROSSVM_FEATURE_*; DOORBELL: one is in use */
 	uint32_t revision;      /* of the device or protocol */
 	uint64_t dataport_bytes;
 	uint64_t writers; /* bit n: member n may write the dataport; 0: the host does not tell */

@@ -168,6 +168,12 @@ static void with_our_driver(void **state)
 	in_a_guest("uio_crossvm", fake_guest_add_uio_crossvm);
 }
 
+static void with_our_driver_and_a_doorbell(void **state)
+{
+	(void)state;
+	in_a_guest("uio_crossvm", fake_guest_add_uio_with_doorbell);
+}
+
 static void with_the_stock_driver(void **state)
 {
 	(void)state;
@@ -185,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_a_component),
 		cmocka_unit_test(with_our_driver),
+		cmocka_unit_test(with_our_driver_and_a_doorbell),
 		cmocka_unit_test(with_the_stock_driver),
 		cmocka_unit_test(without_a_driver),
 	};

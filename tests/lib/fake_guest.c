@@ -113,6 +113,8 @@ void fake_guest_destroy(struct fake_guest *guest)
 		munmap(guest->status, CROSSVM_PAGE_BYTES);
 		munmap(guest->dataport, FAKE_GUEST_BAR_BYTES);
 	}
+	if (guest->doorbell)
+		munmap(guest->doorbell, CROSSVM_PAGE_BYTES);
 	scratch_remove(guest->root);
 }
 
@@ -224,6 +226,16 @@ void fake_guest_add_uio_crossvm(struct fake_guest *guest)
 	fake_guest_file(guest, PCI FAKE_EVENTS "/crossvm_irq", "msi\n");
 }
 
+void fake_guest_add_uio_with_doorbell(struct fake_guest *guest)
+{
+	fake_guest_add_uio_crossvm(guest);
+	guest->doorbell = add_memory(guest, PCI FAKE_DOORBELL "/resource2", CROSSVM_PAGE_BYTES);
+	guest->registers[CROSSVM_REG_FEATURES / 4] |= CROSSVM_FEATURE_DOORBELL;
+	guest->status->features |= CROSSVM_FEATURE_DOORBELL;
+	fake_guest_file(guest, UIO "/maps/map3/name", "doorbell\n");
+	fake_guest_file(guest, UIO "/maps/map3/size", "0x0000000000001000\n");
+}
+
 void fake_guest_add_uio_generic(struct fake_guest *guest)
 {
 	add_uio(guest, "uio_pci_generic\n");
@@ -315,17 +327,17 @@ static bool is_uio(int fd)
 
 void *__wrap_mmap64(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
 {
-	static const char *const files[] = {PCI FAKE_EVENTS "/resource0",
-					    PCI FAKE_MEMORY "/resource2",
-					    PCI FAKE_MEMORY "/resource0"};
+	static const char *const files[] = {
+		PCI FAKE_EVENTS "/resource0", PCI FAKE_MEMORY "/resource2",
+		PCI FAKE_MEMORY "/resource0", PCI FAKE_DOORBELL "/resource2"};
 	void *mapped;
 	int file;
 
 	if (!is_uio(fd))
 		return __real_mmap64(address, bytes, protection, flags, fd, offset);
-	MUST(offset % CROSSVM_PAGE_BYTES == 0 && offset / CROSSVM_PAGE_BYTES < 3);
-	/* As the driver does it: the status page is for reading only. */
-	MUST(!(offset == 2 * CROSSVM_PAGE_BYTES && (protection & PROT_WRITE)));
+	MUST(offset % CROSSVM_PAGE_BYTES == 0 && offset / CROSSVM_PAGE_BYTES < 4);
+	/* As the driver does it: the status page and the doorbell's are for reading only. */
+	MUST(!(offset >= 2 * CROSSVM_PAGE_BYTES && (protection & PROT_WRITE)));
 	file = open(at(wrapped, files[offset / CROSSVM_PAGE_BYTES]).text, O_RDWR | O_CLOEXEC);
 	MUST(file >= 0);
 	mapped = __real_mmap64(address, bytes, protection, flags, file, 0);

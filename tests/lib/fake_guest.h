@@ -20,12 +20,14 @@
 #define FAKE_GUEST_BAR_BYTES      (4u * CROSSVM_PAGE_BYTES)
 #define FAKE_EVENTS               "0000:00:04.0"
 #define FAKE_MEMORY               "0000:00:04.1"
+#define FAKE_DOORBELL             "0000:00:04.2"
 
 struct fake_guest {
 	char root[SCRATCH_BYTES];
 	uint32_t *registers; /* by word */
 	struct crossvm_status_page *status;
 	unsigned char *dataport;
+	struct crossvm_doorbell_page *doorbell; /* NULL: there is none */
 	int fifo;
 	uint32_t interrupts;
 };
@@ -41,6 +43,8 @@ void fake_guest_single(struct fake_guest *guest);
 /* uio0, as uio_crossvm or as uio_pci_generic has it. */
 void fake_guest_add_uio_crossvm(struct fake_guest *guest);
 void fake_guest_add_uio_generic(struct fake_guest *guest);
+/* uio_crossvm as it is where the connection has a doorbell. */
+void fake_guest_add_uio_with_doorbell(struct fake_guest *guest);
 
 /* Write, or replace, or with text NULL remove a file. */
 void fake_guest_file(const struct fake_guest *guest, const char *path, const char *text);
