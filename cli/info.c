@@ -29,6 +29,7 @@ static void print_json(const struct crossvm_connection *conn,
 	json_add_string(&json, "name", info->name);
 	json_add_string(&json, "backend", crossvm_backend_name(info->backend));
 	json_add_string(&json, "interrupt", info->interrupt);
+	json_add_bool(&json, "doorbell", info->features & CROSSVM_FEATURE_DOORBELL);
 	json_add_number(&json, "revision", info->revision);
 	json_add_number(&json, "connection_id", info->connection_id);
 	json_add_number(&json, "dataport_bytes", info->dataport_bytes);
@@ -91,6 +92,8 @@ static void print_text(const struct crossvm_connection *conn,
 	printf("name       %s\n", info->name);
 	printf("backend    %s, revision %u\n", crossvm_backend_name(info->backend), info->revision);
 	printf("interrupt  %s\n", info->interrupt);
+	if (info->features & CROSSVM_FEATURE_DOORBELL)
+		printf("doorbell   yes, events go to the other VM directly\n");
 	if (info->dataport_bytes)
 		printf("dataport   %s, %s\n", size.text, cli_access_word(info->member_access));
 	else
