@@ -48,7 +48,7 @@ struct crossvm_connection {
 	struct crossvm_mapping dataport;
 	struct crossvm_mapping status;    /* none: device of revision 1 */
 	struct crossvm_mapping registers; /* none: not needed by what was opened */
-	struct crossvm_mapping doorbell;  /* its page; none: not in use */
+	struct crossvm_mapping doorbell;  /* the other member's page; none: not in use */
 	_Atomic uint64_t counted;         /* the total where there is no status page (any more) */
 	_Atomic int gone;                 /* -errno once the host side or the device has gone */
 	/* Of the waiting thread. */

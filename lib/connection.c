@@ -196,8 +196,8 @@ static uint64_t doorbell_total(const struct crossvm_connection *conn)
 
 	if (!page)
 		return 0;
-	/* Acquires what the other member's driver orders before its count. */
-	return crossvm_load64_acquire(&page->members[!conn->info.member_id].emitted, 0);
+	/* Acquires what the other member orders before its count. */
+	return crossvm_load64_acquire(&page->emitted, 0);
 }
 
 uint64_t crossvm_connection_total(const struct crossvm_connection *conn)

@@ -80,6 +80,11 @@ uint64_t crossvm_status_total(const void *page)
 	return crossvm_load64_acquire(page, offsetof(struct crossvm_status_page, total_events));
 }
 
+uint64_t crossvm_status_listeners(const void *page)
+{
+	return crossvm_load64_acquire(page, offsetof(struct crossvm_status_page, listeners));
+}
+
 uint32_t crossvm_status_generation(const void *page)
 {
 	const char *at = (const char *)page + offsetof(struct crossvm_status_page, generation);

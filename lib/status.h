@@ -24,6 +24,8 @@ int crossvm_status_read(const void *page, const char *name, struct crossvm_conne
 /* Acquires what the host published before it stored the total. */
 uint64_t crossvm_status_total(const void *page);
 uint32_t crossvm_status_generation(const void *page);
+/* Bit n: member n takes events from its doorbell. */
+uint64_t crossvm_status_listeners(const void *page);
 
 void crossvm_status_peer(const void *page, uint32_t member_id, struct crossvm_peer *peer);
 

@@ -3,8 +3,8 @@
  * Backend for a guest with our driver, uio_crossvm. The driver acknowledges interrupts and says
  * through the device that the connection is open; what is left is to map and to wait.
  *
- * Where the connection has a doorbell, the driver rings it, and knows whether anybody hears that; its
- * page is mapped to count the events that come that way. Who has no interrupt does without.
+ * Where the connection has a doorbell, it is rung while the other VM listens, and the other's page is
+ * mapped to count the events that come that way. Who has no interrupt does without.
  *
  * A device of revision 1 has no status page: then events are counted by UIO's interrupts, which is
  * all that such a device tells, and the size of the dataport is that of its map.
@@ -29,8 +29,9 @@ struct uio_connection {
 	struct crossvm_connection base;
 	struct crossvm_uio device;
 	bool interrupts;
-	int epoll;              /* watches the device for interrupts; -1: none */
-	struct crossvm_nap nap; /* without interrupts */
+	int epoll;                   /* watches the device for interrupts; -1: none */
+	struct crossvm_nap nap;      /* without interrupts */
+	struct crossvm_mapping ring; /* own page and registers of the doorbell; none: not needed */
 };
 
 static struct uio_connection *of(struct crossvm_connection *conn)
@@ -43,14 +44,37 @@ static int gone(struct crossvm_connection *conn)
 	return crossvm_connection_gone(conn, -ENODEV, "its device has been removed");
 }
 
-/* By the driver, which looks after all that a doorbell asks for; otherwise one store is enough. */
-static int uio_emit(struct crossvm_connection *conn)
+static bool is_heard(const struct crossvm_connection *conn)
+{
+	return crossvm_status_listeners(conn->status.address) >> !conn->info.member_id & 1;
+}
+
+/*
+ * Count, ring, and look again whether anybody has heard. The fences are between this VM and another:
+ * of what was stored to the dataport, the count, the ring and the second look, none may overtake the
+ * one before.
+ */
+static int ring(struct crossvm_connection *conn)
+{
+	const uint32_t position =
+		CROSSVM_DOORBELL_POSITION(conn->info.connection_id, conn->info.member_id);
+	struct crossvm_doorbell_page *own = of(conn)->ring.address;
+
+	if (!is_heard(conn))
+		return crossvm_register_emit(conn);
+	__atomic_fetch_add(&own->emitted, 1, __ATOMIC_SEQ_CST);
+	atomic_thread_fence(memory_order_seq_cst);
+	crossvm_store32(own + 1, CROSSVM_DOORBELL_REG_RING, CROSSVM_DOORBELL_RING(position));
+	atomic_thread_fence(memory_order_seq_cst);
+	return is_heard(conn) ? 0 : crossvm_register_emit(conn);
+}
+
+/* The driver does the same, where a process cannot have the doorbell's registers. */
+static int ask_driver_to_emit(struct crossvm_connection *conn)
 {
 	const int32_t value = CROSSVM_UIO_EMIT;
 	ssize_t written;
 
-	if (!conn->doorbell.address)
-		return crossvm_register_emit(conn);
 	/* Whoever sees the event must see what was stored to the dataport before. */
 	atomic_thread_fence(memory_order_release);
 	do {
@@ -62,6 +86,13 @@ static int uio_emit(struct crossvm_connection *conn)
 	if (written >= 0 || errno == EINVAL || errno == EIO || errno == ENODEV)
 		return gone(conn);
 	return crossvm_fail(-errno, "%s: cannot emit: %s", conn->name, strerror(errno));
+}
+
+static int uio_emit(struct crossvm_connection *conn)
+{
+	if (!conn->doorbell.address)
+		return crossvm_register_emit(conn);
+	return of(conn)->ring.address ? ring(conn) : ask_driver_to_emit(conn);
 }
 
 /* Interrupts are never off, and one that has come ends the sleep: there is nothing to do. */
@@ -125,6 +156,7 @@ static void uio_close(struct crossvm_connection *conn)
 {
 	if (of(conn)->epoll >= 0)
 		close(of(conn)->epoll);
+	crossvm_unmap(&of(conn)->ring);
 	crossvm_uio_device_close(&of(conn)->device);
 	crossvm_connection_release(conn);
 }
@@ -230,6 +262,18 @@ static const char *own_name(const struct crossvm_connection *conn, struct crossv
 	return self->name;
 }
 
+static int map_to_emit(struct uio_connection *uio)
+{
+	const int protection = PROT_READ | PROT_WRITE;
+	int error = 0;
+
+	if (uio->base.doorbell.address)
+		error = map_by_name(uio, "ring", 2 * CROSSVM_PAGE_BYTES, protection, &uio->ring);
+	if (error)
+		return error == -ENOENT ? 0 : error; /* the driver emits */
+	return map_by_name(uio, "registers", CROSSVM_PAGE_BYTES, protection, &uio->base.registers);
+}
+
 static int map_all(struct uio_connection *uio)
 {
 	struct crossvm_connection *conn = &uio->base;
@@ -240,9 +284,8 @@ static int map_all(struct uio_connection *uio)
 	if (!error && (conn->access & CROSSVM_OPEN_READ) && conn->info.dataport_bytes)
 		error = map_by_name(uio, "dataport", conn->info.dataport_bytes, protection,
 				    &conn->dataport);
-	if (!error && (conn->access & CROSSVM_OPEN_EMIT) && !conn->doorbell.address)
-		error = map_by_name(uio, "registers", CROSSVM_PAGE_BYTES, PROT_READ | PROT_WRITE,
-				    &conn->registers);
+	if (!error && (conn->access & CROSSVM_OPEN_EMIT))
+		error = map_to_emit(uio);
 	if (error == -ENOENT)
 		return crossvm_fail(-EPROTO,
 				    "%s: its driver offers no map 'dataport' or 'registers'; "

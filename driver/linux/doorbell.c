@@ -2,7 +2,7 @@
 /*
  * The doorbell of a connection of two VMs: QEMU's ivshmem-doorbell, by which an event reaches the
  * other VM while nobody else runs. It is lent to the events function of the same connection
- * (events.c). Its registers belong to the host, its page to the other VM as well: from there comes
+ * (events.c). Its registers belong to the host, its pages to the other VM as well: from there comes
  * nothing but a count, of which any value is taken.
  *
  * There are ivshmem devices for other purposes. They are not touched, and since a module is loaded
@@ -54,7 +54,7 @@ u32 crossvm_doorbell_events(const struct crossvm_connection *conn)
 {
 	if (!conn->doorbell)
 		return 0;
-	return crossvm_status_read64(&conn->doorbell->page->members[!conn->member_id].emitted);
+	return crossvm_status_read64(&conn->doorbell->pages[!conn->member_id].emitted);
 }
 
 static bool is_heard(const struct crossvm_connection *conn)
@@ -77,7 +77,7 @@ bool crossvm_doorbell_emit(struct crossvm_connection *conn)
 	if (!doorbell || !is_heard(conn))
 		return false;
 	virt_mb(); /* what was stored to the dataport, before the count; the reader acquires that */
-	atomic64_inc((atomic64_t *)&doorbell->page->members[conn->member_id].emitted);
+	atomic64_inc((atomic64_t *)&doorbell->pages[conn->member_id].emitted);
 	virt_mb(); /* the count, before the ring */
 	writel(CROSSVM_DOORBELL_RING(doorbell->position),
 	       doorbell->registers + CROSSVM_DOORBELL_REG_RING);
@@ -90,6 +90,7 @@ static int pair_bind(struct device *dev, struct device *master, void *data)
 	struct crossvm_doorbell *doorbell = dev_get_drvdata(dev);
 	struct crossvm_connection *conn = data;
 	u32 position = CROSSVM_DOORBELL_POSITION(conn->connection_id, conn->member_id);
+	resource_size_t pages;
 
 	if (doorbell->position != position) {
 		dev_err(dev, "position %u, but member %u of connection %u has %u: %s\n",
@@ -97,7 +98,13 @@ static int pair_bind(struct device *dev, struct device *master, void *data)
 			"the host is at fault");
 		return -ENODEV;
 	}
-	conn->doorbell_start = pci_resource_start(doorbell->pdev, CROSSVM_DOORBELL_BAR_PAGE);
+	pages = pci_resource_start(doorbell->pdev, CROSSVM_DOORBELL_BAR_PAGES);
+	conn->doorbell_start = pages + (!conn->member_id) * CROSSVM_PAGE_BYTES;
+	if (doorbell->rest) {
+		conn->ring_start[CROSSVM_RING_COUNT] = pages + conn->member_id * CROSSVM_PAGE_BYTES;
+		conn->ring_start[CROSSVM_RING_REGISTERS] =
+			pci_resource_start(doorbell->pdev, CROSSVM_DOORBELL_BAR_REGISTERS);
+	}
 	WRITE_ONCE(conn->doorbell, doorbell);
 	mutex_lock(&doorbell->lock);
 	doorbell->connection = conn;
@@ -115,6 +122,7 @@ static void pair_unbind(struct device *dev, struct device *master, void *data)
 	mutex_unlock(&doorbell->lock);
 	WRITE_ONCE(conn->doorbell, NULL);
 	conn->doorbell_start = 0;
+	memset(conn->ring_start, 0, sizeof(conn->ring_start));
 }
 
 static const struct component_ops pair_ops = {
@@ -132,8 +140,7 @@ static int check_bars(struct pci_dev *pdev)
 			CROSSVM_DOORBELL_BAR_REGISTERS, CROSSVM_DOORBELL_REG_END);
 		return -ENODEV;
 	}
-	return crossvm_bar_check(pdev, CROSSVM_DOORBELL_BAR_PAGE,
-				 sizeof(struct crossvm_doorbell_page));
+	return crossvm_bar_check(pdev, CROSSVM_DOORBELL_BAR_PAGES, CROSSVM_DOORBELL_BYTES);
 }
 
 static int map_bars(struct crossvm_doorbell *doorbell)
@@ -144,9 +151,9 @@ static int map_bars(struct crossvm_doorbell *doorbell)
 				      pci_resource_len(pdev, CROSSVM_DOORBELL_BAR_REGISTERS));
 	if (!doorbell->registers)
 		return -ENOMEM;
-	doorbell->page = memremap(pci_resource_start(pdev, CROSSVM_DOORBELL_BAR_PAGE),
-				  sizeof(*doorbell->page), MEMREMAP_WB);
-	if (doorbell->page)
+	doorbell->pages = memremap(pci_resource_start(pdev, CROSSVM_DOORBELL_BAR_PAGES),
+				   CROSSVM_DOORBELL_BYTES, MEMREMAP_WB);
+	if (doorbell->pages)
 		return 0;
 	iounmap(doorbell->registers);
 	return -ENOMEM;
@@ -154,8 +161,31 @@ static int map_bars(struct crossvm_doorbell *doorbell)
 
 static void unmap_bars(struct crossvm_doorbell *doorbell)
 {
-	memunmap(doorbell->page);
+	memunmap(doorbell->pages);
 	iounmap(doorbell->registers);
+}
+
+/*
+ * Processes may ring by themselves where the registers have a page of their own: only whole pages can
+ * be mapped. So that it stays theirs, what is left of it is taken, too, if nobody else has it.
+ */
+static void take_rest_of_page(struct crossvm_doorbell *doorbell)
+{
+	struct pci_dev *pdev = doorbell->pdev;
+	resource_size_t start = pci_resource_start(pdev, CROSSVM_DOORBELL_BAR_REGISTERS);
+	resource_size_t length = pci_resource_len(pdev, CROSSVM_DOORBELL_BAR_REGISTERS);
+
+	if (PAGE_ALIGNED(start) && length < PAGE_SIZE)
+		doorbell->rest =
+			request_mem_region(start + length, PAGE_SIZE - length, KBUILD_MODNAME);
+	if (!doorbell->rest)
+		dev_info(&pdev->dev, "no page for the registers alone: an emit is a system call\n");
+}
+
+static void give_rest_of_page_back(struct crossvm_doorbell *doorbell)
+{
+	if (doorbell->rest)
+		release_mem_region(doorbell->rest->start, resource_size(doorbell->rest));
 }
 
 static void allocate_irq(struct crossvm_doorbell *doorbell)
@@ -198,6 +228,7 @@ static int doorbell_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = map_bars(doorbell);
 	if (err)
 		goto release;
+	take_rest_of_page(doorbell);
 	doorbell->position = readl(doorbell->registers + CROSSVM_DOORBELL_REG_POSITION);
 	allocate_irq(doorbell);
 	err = component_add(&pdev->dev, &pair_ops);
@@ -207,6 +238,7 @@ static int doorbell_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 free_irq:
 	pci_free_irq_vectors(pdev);
+	give_rest_of_page_back(doorbell);
 	unmap_bars(doorbell);
 release:
 	pci_release_regions(pdev);
@@ -223,6 +255,7 @@ static void doorbell_remove(struct pci_dev *pdev)
 
 	component_del(&pdev->dev, &pair_ops);
 	pci_free_irq_vectors(pdev);
+	give_rest_of_page_back(doorbell);
 	unmap_bars(doorbell);
 	pci_release_regions(pdev);
 	pci_disable_device(pdev);

@@ -71,14 +71,18 @@ static vm_fault_t fault_locked(struct crossvm_connection *conn, struct vm_fault 
 	int index = conn->map_index[map];
 	struct uio_mem *mem = &conn->info.mem[index];
 	unsigned long address = vmf->address & PAGE_MASK;
-	unsigned long base = address & ~(FAULT_BYTES - 1);
+	/* The pages of a ring are in two places. */
+	unsigned long bytes = map == CROSSVM_MAP_RING ? PAGE_SIZE : FAULT_BYTES;
+	unsigned long base = address & ~(bytes - 1);
 	unsigned long start = max(base, vma->vm_start);
-	unsigned long end = min(base + FAULT_BYTES, vma->vm_end);
+	unsigned long end = min(base + bytes, vma->vm_end);
 	/* UIO's offset into the file says which map, and a mapping begins where the map does. */
 	unsigned long page = vmf->pgoff - index - ((address - start) >> PAGE_SHIFT);
 
 	if (page + ((end - start) >> PAGE_SHIFT) > mem->size >> PAGE_SHIFT)
 		return VM_FAULT_SIGBUS;
+	if (map == CROSSVM_MAP_RING)
+		return insert_pages(vma, start, end, conn->ring_start[page] >> PAGE_SHIFT);
 	return insert_pages(vma, start, end, (mem->addr >> PAGE_SHIFT) + page);
 }
 
@@ -115,6 +119,11 @@ static vm_fault_t fault_doorbell(struct vm_fault *vmf)
 	return fault(vmf, CROSSVM_MAP_DOORBELL);
 }
 
+static vm_fault_t fault_ring(struct vm_fault *vmf)
+{
+	return fault(vmf, CROSSVM_MAP_RING);
+}
+
 /* A mapping that is split says no longer by its offset which map it is of; its operations do. */
 #ifdef CONFIG_HAVE_IOREMAP_PROT
 #define MAP_OPS(function)                                                          \
@@ -132,12 +141,14 @@ static const struct vm_operations_struct map_ops[CROSSVM_MAP_COUNT] = {
 	[CROSSVM_MAP_DATAPORT] = MAP_OPS(fault_dataport),
 	[CROSSVM_MAP_STATUS] = MAP_OPS(fault_status),
 	[CROSSVM_MAP_DOORBELL] = MAP_OPS(fault_doorbell),
+	[CROSSVM_MAP_RING] = MAP_OPS(fault_ring),
 };
 
 static bool is_writable(struct crossvm_connection *conn, enum crossvm_map map)
 {
 	switch (map) {
 	case CROSSVM_MAP_REGISTERS:
+	case CROSSVM_MAP_RING:
 		return true;
 	case CROSSVM_MAP_DATAPORT:
 		return conn->access & CROSSVM_ACCESS_WRITE;
@@ -215,10 +226,9 @@ static int mmap_file(struct uio_info *info, struct vm_area_struct *vma)
 void crossvm_mapping_setup(struct crossvm_connection *conn)
 {
 	static const char *const names[] = {
-		[CROSSVM_MAP_REGISTERS] = "registers",
-		[CROSSVM_MAP_DATAPORT] = "dataport",
-		[CROSSVM_MAP_STATUS] = "status",
-		[CROSSVM_MAP_DOORBELL] = "doorbell",
+		[CROSSVM_MAP_REGISTERS] = "registers", [CROSSVM_MAP_DATAPORT] = "dataport",
+		[CROSSVM_MAP_STATUS] = "status",       [CROSSVM_MAP_DOORBELL] = "doorbell",
+		[CROSSVM_MAP_RING] = "ring",
 	};
 	const struct {
 		resource_size_t start;
@@ -229,10 +239,12 @@ void crossvm_mapping_setup(struct crossvm_connection *conn)
 		[CROSSVM_MAP_DATAPORT] = {conn->dataport_start, conn->dataport_bytes},
 		[CROSSVM_MAP_STATUS] = {conn->status_start, CROSSVM_PAGE_BYTES},
 		[CROSSVM_MAP_DOORBELL] = {conn->doorbell_start, CROSSVM_PAGE_BYTES},
+		[CROSSVM_MAP_RING] = {conn->ring_start[0], CROSSVM_RING_PAGES * CROSSVM_PAGE_BYTES},
 	};
 	struct uio_info *info = &conn->info;
 	int map, index = 0;
 
+	BUILD_BUG_ON(CROSSVM_MAP_COUNT > MAX_UIO_MAPS);
 #ifdef CROSSVM_HAS_MMAP_PREPARE
 	info->mmap_prepare = prepare_mmap;
 #else

@@ -20,8 +20,16 @@ enum crossvm_map {
 	CROSSVM_MAP_REGISTERS,
 	CROSSVM_MAP_DATAPORT,
 	CROSSVM_MAP_STATUS,
-	CROSSVM_MAP_DOORBELL,
+	CROSSVM_MAP_DOORBELL, /* the other member's count */
+	CROSSVM_MAP_RING,     /* pages CROSSVM_RING_* */
 	CROSSVM_MAP_COUNT,
+};
+
+/* The pages of the map with which a process rings by itself. */
+enum crossvm_ring_page {
+	CROSSVM_RING_COUNT, /* of this member */
+	CROSSVM_RING_REGISTERS,
+	CROSSVM_RING_PAGES,
 };
 
 enum crossvm_irq {
@@ -35,7 +43,8 @@ struct crossvm_connection;
 struct crossvm_doorbell {
 	struct pci_dev *pdev;
 	void __iomem *registers;
-	struct crossvm_doorbell_page *page; /* the other VM may write it at any time */
+	struct resource *rest; /* of the page of the registers; NULL: it is not all ours */
+	struct crossvm_doorbell_page *pages; /* the other VM may write them at any time */
 	u32 position;
 	int irq; /* 0: without MSI-X it can be rung, but not listened at */
 
@@ -64,6 +73,7 @@ struct crossvm_connection {
 	resource_size_t status_start;
 	resource_size_t dataport_start;
 	resource_size_t doorbell_start;
+	resource_size_t ring_start[CROSSVM_RING_PAGES];
 
 	struct crossvm_doorbell *doorbell; /* NULL: none is bound */
 	char doorbell_irq_name[CROSSVM_NAME_BYTES + sizeof("-doorbell")];

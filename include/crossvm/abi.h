@@ -201,12 +201,12 @@ static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
 /*
  * The doorbell, of a connection of two VMs: a third function in the slot of the other two, its number
  * the events function's plus CROSSVM_DOORBELL_FUNCTION, by which an event goes from one VM to the
- * other while nobody else runs. The device is QEMU's
- * ivshmem-doorbell (source: docs/specs/ivshmem-spec of QEMU), whose server is the host of the
- * connection. Its position, CROSSVM_DOORBELL_POSITION(), says to which connection and member it
- * belongs; a store of CROSSVM_DOORBELL_RING() to its doorbell register raises interrupt 0, by MSI-X, of
- * the other member; its memory, BAR2, is one struct crossvm_doorbell_page that both members may
- * write, and nobody else reads or writes.
+ * other while nobody else runs. The device is QEMU's ivshmem-doorbell (source: docs/specs/ivshmem-spec
+ * of QEMU), whose server is the host of the connection. Its position, CROSSVM_DOORBELL_POSITION(),
+ * says to which connection and member it belongs; a store of CROSSVM_DOORBELL_RING() to its doorbell
+ * register raises interrupt 0, by MSI-X, of the other member; its memory, BAR2, has a struct
+ * crossvm_doorbell_page for each member by number. Both guests could write all of it; each writes its
+ * own page, and nobody else reads or writes any.
  *
  * To emit while the status page says that the other member listens: add 1 to the own count, ring,
  * and look at `listeners` once more: if the other does not listen any more, emit by the register as
@@ -219,7 +219,7 @@ static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
 #define CROSSVM_DOORBELL_PCI_REVISION  1u
 #define CROSSVM_DOORBELL_FUNCTION      2u
 #define CROSSVM_DOORBELL_BAR_REGISTERS 0u
-#define CROSSVM_DOORBELL_BAR_PAGE      2u
+#define CROSSVM_DOORBELL_BAR_PAGES     2u
 #define CROSSVM_DOORBELL_REG_POSITION  0x08u /* r: 16 bits */
 #define CROSSVM_DOORBELL_REG_RING      0x0cu /* w */
 #define CROSSVM_DOORBELL_REG_END       0x10u
@@ -230,15 +230,13 @@ static_assert(sizeof(struct crossvm_status_page) == CROSSVM_PAGE_BYTES,
 #define CROSSVM_DOORBELL_MAX_CONNECTION_ID                  0x7fffu /* a position has 16 bits */
 
 struct crossvm_doorbell_page {
-	struct {
-		uint64_t emitted; /* by the member of this number, with this doorbell */
-		uint8_t reserved[56];
-	} members[CROSSVM_DOORBELL_MEMBERS];
-	uint8_t reserved[3968];
+	uint64_t emitted; /* by this member, with the doorbell */
+	uint8_t reserved[CROSSVM_PAGE_BYTES - 8];
 };
 
-static_assert(offsetof(struct crossvm_doorbell_page, members[1].emitted) == 0x40, "ABI");
-static_assert(sizeof(struct crossvm_doorbell_page) == CROSSVM_PAGE_BYTES, "one page");
+static_assert(sizeof(struct crossvm_doorbell_page) == CROSSVM_PAGE_BYTES, "a page");
+
+#define CROSSVM_DOORBELL_BYTES (CROSSVM_DOORBELL_MEMBERS * CROSSVM_PAGE_BYTES) /* of BAR2 */
 
 /* What a write of 32 bits to the device file of the Linux driver uio_crossvm does: emit. */
 #define CROSSVM_UIO_EMIT 1

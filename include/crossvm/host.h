@@ -202,7 +202,7 @@ int crossvm_qemu_args(const char *socket_dir, const char *vm,
  * a driver that knows it (our uio_crossvm); while one has none, events go through this process as ever.
  *
  * Make one for each connection, give it to both of its members as options.doorbell, with member ids 0
- * and 1, in the usual layout. The two may write a page of memory in common, whatever their access to
+ * and 1, in the usual layout. The two may write two pages of memory in common, whatever their access to
  * the dataport; and each QEMU gets the other's eventfd, so that a QEMU which has been taken over, not a
  * guest, could hold up the other one.
  *

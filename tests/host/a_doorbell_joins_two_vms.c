@@ -228,17 +228,17 @@ static void each_gets_the_others_interrupt_and_the_same_memory(void **state)
 	assert_int_equal(eventfd_count(left.own), 1);
 
 	assert_int_equal(fstat(left.memory, &status), 0);
-	assert_int_equal(status.st_size, CROSSVM_PAGE_BYTES);
+	assert_int_equal(status.st_size, CROSSVM_DOORBELL_BYTES);
 	assert_int_equal(ftruncate(left.memory, 0), -1);
 	for (int i = 0; i < 2; i++) {
-		pages[i] = mmap(NULL, CROSSVM_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		pages[i] = mmap(NULL, CROSSVM_DOORBELL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 				i == LEFT ? left.memory : right.memory, 0);
 		assert_ptr_not_equal(pages[i], MAP_FAILED);
 	}
 	*pages[LEFT] = 77;
 	assert_int_equal(*pages[RIGHT], 77);
 	for (int i = 0; i < 2; i++)
-		munmap(pages[i], CROSSVM_PAGE_BYTES);
+		munmap(pages[i], CROSSVM_DOORBELL_BYTES);
 	forget(&left);
 	forget(&right);
 	assert_int_equal(pair->logged, 0);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * In a guest whose driver has bound a doorbell, an emit is a write to the device file, and events are
- * those of the status page and those of the doorbell's page together. The peer may write there what
- * it likes.
+ * In a guest whose driver has bound a doorbell, an emit rings it, or where a process cannot, is a write
+ * to the device file; and events are those of the status page and those of the other's page together.
+ * The peer may write there what it likes.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,9 +64,9 @@ static int stop(void **state)
 	return 0;
 }
 
-static void ring(unsigned int member_id, uint64_t count)
+static void ring(uint64_t count)
 {
-	__atomic_fetch_add(&guest.doorbell->members[member_id].emitted, count, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&guest.doorbell->emitted, count, __ATOMIC_RELEASE);
 	fake_guest_interrupt(&guest);
 }
 
@@ -145,17 +147,95 @@ static void another_failure_of_an_emit_may_pass(void **state)
 	crossvm_connection_close(conn);
 }
 
+/* Processes that ring by themselves. */
+
+#define OTHER   1
+#define CALL    ((CROSSVM_DOORBELL_POSITION(7, 0) ^ 1u) << 16)
+#define LISTENS (UINT64_C(1) << OTHER)
+
+static uint32_t rung(void)
+{
+	const uint32_t *registers = (const void *)(guest.ring + 1);
+
+	return registers[CROSSVM_DOORBELL_REG_RING / 4];
+}
+
+static struct crossvm_connection *open_ring(uint64_t listeners)
+{
+	fake_guest_add_ring(&guest);
+	guest.status->listeners = listeners;
+	return fake_guest_must_open(&guest, CROSSVM_OPEN_EMIT);
+}
+
+static void an_emit_counts_and_rings_while_the_other_listens(void **state)
+{
+	struct crossvm_connection *conn = open_ring(LISTENS);
+
+	(void)state;
+	for (unsigned int i = 1; i <= 3; i++) {
+		assert_int_equal(crossvm_connection_emit(conn), 0);
+		assert_int_equal(guest.ring->emitted, i);
+	}
+	assert_int_equal(rung(), CALL);
+	assert_int_equal(guest.registers[CROSSVM_REG_EMIT / 4], 0);
+	assert_int_equal(driver.writes, 0);
+	assert_int_equal(crossvm_connection_total(conn), 0);
+	crossvm_connection_close(conn);
+}
+
+static void while_it_does_not_the_register_alone_is_right(void **state)
+{
+	struct crossvm_connection *conn = open_ring(~LISTENS);
+
+	(void)state;
+	assert_int_equal(crossvm_connection_emit(conn), 0);
+	assert_int_equal(guest.registers[CROSSVM_REG_EMIT / 4], 1);
+	assert_int_equal(guest.ring->emitted, 0);
+	assert_int_equal(rung(), 0);
+	assert_int_equal(driver.writes, 0);
+	crossvm_connection_close(conn);
+}
+
+/* As the library rings: the registers cannot be written until this has run. */
+static void stop_listening(int signal)
+{
+	(void)signal;
+	guest.status->listeners = 0;
+	mprotect(fake_guest_ring_mapped + CROSSVM_PAGE_BYTES, CROSSVM_PAGE_BYTES,
+		 PROT_READ | PROT_WRITE);
+}
+
+static void one_who_stops_meanwhile_gets_it_by_the_register_too(void **state)
+{
+	struct crossvm_connection *conn = open_ring(LISTENS);
+	const struct sigaction action = {.sa_handler = stop_listening};
+	struct sigaction before;
+
+	(void)state;
+	assert_int_equal(mprotect(fake_guest_ring_mapped + CROSSVM_PAGE_BYTES, CROSSVM_PAGE_BYTES,
+				  PROT_READ),
+			 0);
+	assert_int_equal(sigaction(SIGSEGV, &action, &before), 0);
+	assert_int_equal(crossvm_connection_emit(conn), 0);
+	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+	assert_int_equal(guest.status->listeners, 0);
+	assert_int_equal(guest.ring->emitted, 1);
+	assert_int_equal(rung(), CALL);
+	assert_int_equal(guest.registers[CROSSVM_REG_EMIT / 4], 1);
+	crossvm_connection_close(conn);
+}
+
 static void events_of_both_kinds_add_up(void **state)
 {
 	struct crossvm_connection *conn;
 	uint64_t count;
 
 	(void)state;
-	ring(1, 10);
+	ring(10);
 	conn = fake_guest_must_open(&guest, 0);
 	assert_int_equal(crossvm_connection_total(conn), 10);
 	assert_int_equal(crossvm_connection_wait(conn, 0, NULL), -ETIMEDOUT);
-	ring(1, 3);
+	ring(3);
 	fake_guest_events(&guest, 4);
 	assert_int_equal(crossvm_connection_wait(conn, -1, &count), 0);
 	assert_int_equal(count, 7);
@@ -163,27 +243,11 @@ static void events_of_both_kinds_add_up(void **state)
 	crossvm_connection_close(conn);
 }
 
-static void own_events_are_not_counted(void **state)
-{
-	struct crossvm_connection *conn = fake_guest_must_open(&guest, 0);
-
-	(void)state;
-	ring(0, 5);
-	assert_int_equal(crossvm_connection_wait(conn, 1, NULL), -ETIMEDOUT);
-	assert_int_equal(crossvm_connection_total(conn), 0);
-	crossvm_connection_close(conn);
-
-	guest.status->member_id = 1;
-	conn = fake_guest_must_open(&guest, 0);
-	assert_int_equal(crossvm_connection_total(conn), 5);
-	crossvm_connection_close(conn);
-}
-
 static void *ring_later(void *context)
 {
 	(void)context;
 	usleep(20000);
-	ring(1, 1);
+	ring(1);
 	return NULL;
 }
 
@@ -209,9 +273,9 @@ static void a_count_that_goes_back_is_refused(void **state)
 	struct crossvm_connection *conn;
 
 	(void)state;
-	ring(1, 10);
+	ring(10);
 	conn = fake_guest_must_open(&guest, 0);
-	guest.doorbell->members[1].emitted = 9;
+	guest.doorbell->emitted = 9;
 	assert_int_equal(crossvm_connection_wait(conn, -1, NULL), -EPROTO);
 	assert_error_says("telemetry: the count of events went back from 10 to 9: the host, or a "
 			  "peer with a doorbell, is at fault");
@@ -225,7 +289,7 @@ static void a_count_that_wraps_is_refused(void **state)
 	(void)state;
 	fake_guest_events(&guest, 10);
 	conn = fake_guest_must_open(&guest, 0);
-	guest.doorbell->members[1].emitted = UINT64_MAX;
+	guest.doorbell->emitted = UINT64_MAX;
 	assert_int_equal(crossvm_connection_wait(conn, -1, NULL), -EPROTO);
 	assert_error_says("went back from 10 to 9");
 	crossvm_connection_close(conn);
@@ -236,7 +300,7 @@ static void nothing_of_a_removed_device_is_touched(void **state)
 	struct crossvm_connection *conn = fake_guest_must_open(&guest, 0);
 
 	(void)state;
-	ring(1, 3);
+	ring(3);
 	assert_int_equal(crossvm_connection_wait(conn, -1, NULL), 0);
 	fake_guest_remove(&guest);
 	assert_int_equal(crossvm_connection_wait(conn, -1, NULL), -ENODEV);
@@ -277,7 +341,7 @@ static void other_backends_do_not_use_it(void **state)
 	crossvm_connection_info(conn, &info);
 	assert_int_not_equal(info.backend, CROSSVM_BACKEND_UIO_CROSSVM);
 	assert_false(info.features & CROSSVM_FEATURE_DOORBELL);
-	ring(1, 5);
+	ring(5);
 	assert_int_equal(crossvm_connection_total(conn), 0);
 	crossvm_connection_close(conn);
 }
@@ -311,8 +375,10 @@ int main(void)
 		TEST(an_emit_goes_on_after_signals),
 		TEST(an_emit_by_a_removed_device_says_so),
 		TEST(another_failure_of_an_emit_may_pass),
+		TEST(an_emit_counts_and_rings_while_the_other_listens),
+		TEST(while_it_does_not_the_register_alone_is_right),
+		TEST(one_who_stops_meanwhile_gets_it_by_the_register_too),
 		TEST(events_of_both_kinds_add_up),
-		TEST(own_events_are_not_counted),
 		TEST(each_ring_ends_a_wait),
 		TEST(a_count_that_goes_back_is_refused),
 		TEST(a_count_that_wraps_is_refused),

@@ -82,6 +82,8 @@ void fake_guest_resize(const struct fake_guest *guest, const char *path, off_t b
 	MUST(truncate(at(guest, path).text, bytes) == 0);
 }
 
+unsigned char *fake_guest_ring_mapped;
+
 static void *add_memory(const struct fake_guest *guest, const char *path, size_t bytes)
 {
 	int fd = create(guest, path);
@@ -115,6 +117,8 @@ void fake_guest_destroy(struct fake_guest *guest)
 	}
 	if (guest->doorbell)
 		munmap(guest->doorbell, CROSSVM_PAGE_BYTES);
+	if (guest->ring)
+		munmap(guest->ring, 2 * CROSSVM_PAGE_BYTES);
 	scratch_remove(guest->root);
 }
 
@@ -236,6 +240,13 @@ void fake_guest_add_uio_with_doorbell(struct fake_guest *guest)
 	fake_guest_file(guest, UIO "/maps/map3/size", "0x0000000000001000\n");
 }
 
+void fake_guest_add_ring(struct fake_guest *guest)
+{
+	guest->ring = add_memory(guest, PCI FAKE_DOORBELL "/resource0", 2 * CROSSVM_PAGE_BYTES);
+	fake_guest_file(guest, UIO "/maps/map4/name", "ring\n");
+	fake_guest_file(guest, UIO "/maps/map4/size", "0x0000000000002000\n");
+}
+
 void fake_guest_add_uio_generic(struct fake_guest *guest)
 {
 	add_uio(guest, "uio_pci_generic\n");
@@ -329,19 +340,23 @@ void *__wrap_mmap64(void *address, size_t bytes, int protection, int flags, int 
 {
 	static const char *const files[] = {
 		PCI FAKE_EVENTS "/resource0", PCI FAKE_MEMORY "/resource2",
-		PCI FAKE_MEMORY "/resource0", PCI FAKE_DOORBELL "/resource2"};
+		PCI FAKE_MEMORY "/resource0", PCI FAKE_DOORBELL "/resource2",
+		PCI FAKE_DOORBELL "/resource0"};
 	void *mapped;
 	int file;
 
 	if (!is_uio(fd))
 		return __real_mmap64(address, bytes, protection, flags, fd, offset);
-	MUST(offset % CROSSVM_PAGE_BYTES == 0 && offset / CROSSVM_PAGE_BYTES < 4);
-	/* As the driver does it: the status page and the doorbell's are for reading only. */
-	MUST(!(offset >= 2 * CROSSVM_PAGE_BYTES && (protection & PROT_WRITE)));
+	MUST(offset % CROSSVM_PAGE_BYTES == 0 && offset / CROSSVM_PAGE_BYTES < 5);
+	/* As the driver does it: the status page and the other's count are for reading only. */
+	MUST(!((offset / CROSSVM_PAGE_BYTES == 2 || offset / CROSSVM_PAGE_BYTES == 3) &&
+	       (protection & PROT_WRITE)));
 	file = open(at(wrapped, files[offset / CROSSVM_PAGE_BYTES]).text, O_RDWR | O_CLOEXEC);
 	MUST(file >= 0);
 	mapped = __real_mmap64(address, bytes, protection, flags, file, 0);
 	close(file);
+	if (offset / CROSSVM_PAGE_BYTES == 4)
+		fake_guest_ring_mapped = mapped;
 	return mapped;
 }
 

@@ -27,7 +27,8 @@ struct fake_guest {
 	uint32_t *registers; /* by word */
 	struct crossvm_status_page *status;
 	unsigned char *dataport;
-	struct crossvm_doorbell_page *doorbell; /* NULL: there is none */
+	struct crossvm_doorbell_page *doorbell; /* the other member's page; NULL: there is none */
+	struct crossvm_doorbell_page *ring;     /* the own one, and a page of registers; likewise */
 	int fifo;
 	uint32_t interrupts;
 };
@@ -43,8 +44,11 @@ void fake_guest_single(struct fake_guest *guest);
 /* uio0, as uio_crossvm or as uio_pci_generic has it. */
 void fake_guest_add_uio_crossvm(struct fake_guest *guest);
 void fake_guest_add_uio_generic(struct fake_guest *guest);
-/* uio_crossvm as it is where the connection has a doorbell. */
+/* uio_crossvm as it is where the connection has a doorbell, and where a process can ring it itself. */
 void fake_guest_add_uio_with_doorbell(struct fake_guest *guest);
+void fake_guest_add_ring(struct fake_guest *guest);
+/* Where the library has mapped that last. */
+extern unsigned char *fake_guest_ring_mapped;
 
 /* Write, or replace, or with text NULL remove a file. */
 void fake_guest_file(const struct fake_guest *guest, const char *path, const char *text);

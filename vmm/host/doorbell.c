@@ -127,7 +127,7 @@ int crossvm_doorbell_create(struct crossvm_host *host, struct crossvm_doorbell *
 	for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
 		created->sides[i] = (struct side){
 			.doorbell = created, .number = i, .event_fd = -1, .listener.fd = -1};
-	created->memory_fd = memory_create("crossvm-doorbell", CROSSVM_PAGE_BYTES);
+	created->memory_fd = memory_create("crossvm-doorbell", CROSSVM_DOORBELL_BYTES);
 	if (created->memory_fd < 0)
 		error = created->memory_fd;
 	for (unsigned int i = 0; !error && i < CROSSVM_DOORBELL_MEMBERS; i++)
