@@ -112,7 +112,7 @@ static void expect_round(struct test_server *client)
 	assert_false(client_receive(client, &reply));
 }
 
-static unsigned long once(enum victim_unit unit, unsigned long after)
+static struct victim_point once(struct victim_point point)
 {
 	const unsigned int before = open_fds();
 	struct guest *guest = guest_start();
@@ -121,7 +121,7 @@ static unsigned long once(enum victim_unit unit, unsigned long after)
 	const struct vfio_user_version version = {0};
 	int irq = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int heard = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	unsigned long lived;
+	struct victim_point lived;
 	unsigned int served;
 
 	assert_int_equal(client_set_irqs(&receiver, MSI, EVENTFD, 1, heard), 0);
@@ -130,7 +130,7 @@ static unsigned long once(enum victim_unit unit, unsigned long after)
 	client_send(&sender, VFIO_USER_VERSION, 0, &version, sizeof(version), NULL, 0);
 	send_round(&sender, irq, guest->dataport);
 
-	lived = victim_run(serve, guest, unit, after);
+	lived = victim_run(serve, guest, point);
 	serve(guest);
 
 	expect_reply(&sender, VFIO_USER_VERSION, 0);
@@ -162,7 +162,7 @@ static unsigned long once(enum victim_unit unit, unsigned long after)
 static void whatever_it_was_doing(void **state)
 {
 	(void)state;
-	victim_everywhere(once, 12);
+	victim_everywhere(once, 1);
 }
 
 int main(void)

@@ -22,7 +22,7 @@ static void nobody_serves(struct test_server *client)
 /* How often one call of dispatch enters or leaves the kernel. */
 static unsigned long calls(struct guest *guest)
 {
-	return victim_run(dispatch_once, guest, VICTIM_SYSCALLS, ~0ul);
+	return victim_run(dispatch_once, guest, (struct victim_point){VICTIM_NO_LIMIT, 0}).stops;
 }
 
 static void one_event_and_many_at_once(void **state)

@@ -148,12 +148,12 @@ static void expect_all(int client, uint32_t first)
 				expect_answer(client, first + i, step, wishes[i] == GIVE);
 }
 
-static unsigned long once_of_kind(enum wire_kind kind, enum victim_unit unit, unsigned long after)
+static struct victim_point once_of_kind(enum wire_kind kind, struct victim_point point)
 {
 	const unsigned int before = open_fds();
 	struct arena *arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	unsigned long lived;
+	struct victim_point lived;
 	uint64_t value;
 	char byte;
 	int pair[2];
@@ -168,7 +168,7 @@ static unsigned long once_of_kind(enum wire_kind kind, enum victim_unit unit, un
 	wire_open(&arena->wire, pair[0], kind);
 	send_all(pair[1], 100);
 
-	lived = victim_run(serve, arena, unit, after);
+	lived = victim_run(serve, arena, point);
 	serve(arena);
 
 	assert_int_equal(arena->counted, MESSAGES);
@@ -193,26 +193,26 @@ static unsigned long once_of_kind(enum wire_kind kind, enum victim_unit unit, un
 	return lived;
 }
 
-static unsigned long stream_once(enum victim_unit unit, unsigned long after)
+static struct victim_point stream_once(struct victim_point point)
 {
-	return once_of_kind(WIRE_STREAM, unit, after);
+	return once_of_kind(WIRE_STREAM, point);
 }
 
-static unsigned long packets_once(enum victim_unit unit, unsigned long after)
+static struct victim_point packets_once(struct victim_point point)
 {
-	return once_of_kind(WIRE_PACKETS, unit, after);
+	return once_of_kind(WIRE_PACKETS, point);
 }
 
 static void on_a_stream(void **state)
 {
 	(void)state;
-	victim_everywhere(stream_once, 60);
+	victim_everywhere(stream_once, 6);
 }
 
 static void with_packets(void **state)
 {
 	(void)state;
-	victim_everywhere(packets_once, 60);
+	victim_everywhere(packets_once, 6);
 }
 
 int main(void)
