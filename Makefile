@@ -6,9 +6,10 @@ NINJA := ninja
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-# BUILDTYPE goes with another folder than RELEASE has by itself.
+# BUILDTYPE and OPTIONS go with another folder than RELEASE has by itself.
 RELEASE   := build/release
 BUILDTYPE := release
+OPTIONS   :=
 CHECK     := build/check
 CLANG     := build/clang
 
@@ -74,4 +75,4 @@ PRODUCTS := meson introspect $(RELEASE) --targets | \
 
 # The optimised tree; the other trees are set up by tests/run.
 $(RELEASE)/build.ninja: packages
-	@test -f $@ || $(MESON) setup --prefix=$(PREFIX) --buildtype=$(BUILDTYPE) $(RELEASE) .
+	@test -f $@ || $(MESON) setup --prefix=$(PREFIX) --buildtype=$(BUILDTYPE) $(OPTIONS) $(RELEASE) .
