@@ -16,6 +16,8 @@
  *	refuses DEVICE MAP              no way to write to a map
  *	refuses_size DEVICE MAP BYTES   no mapping of more than BYTES
  *	total DEVICE MAP COUNT          wait until the status page in MAP counts COUNT events
+ *	sum DEVICE MAP COUNT            as total, with those that member 1 counts in the next map
+ *	write DEVICE VALUE              write a 32-bit number to the device
  *	poll DEVICE                     poll() until readable, then again after read()
  *	watch DEVICE MAP                as poll, with the status page mapped
  *	outlive DEVICE BYTES            have the device taken away, everything mapped
@@ -291,6 +293,42 @@ static int do_total(char **arguments)
 	return status->total_events != wanted;
 }
 
+static uint64_t sum_of(const struct crossvm_status_page *status,
+		       const struct crossvm_doorbell_page *doorbell)
+{
+	return __atomic_load_n(&status->total_events, __ATOMIC_ACQUIRE) +
+	       __atomic_load_n(&doorbell->members[1].emitted, __ATOMIC_ACQUIRE);
+}
+
+static int do_sum(char **arguments)
+{
+	unsigned long index = number(arguments[1]);
+	uint64_t wanted = number(arguments[2]);
+	int fd = open_device(arguments[0], O_RDONLY);
+	const struct crossvm_status_page *status = map(fd, index, PAGE, PROT_READ, MAP_SHARED);
+	const struct crossvm_doorbell_page *doorbell =
+		map(fd, index + 1, PAGE, PROT_READ, MAP_SHARED);
+	int value;
+
+	say("opened");
+	while (sum_of(status, doorbell) < wanted) {
+		if (read(fd, &value, sizeof(value)) != sizeof(value))
+			fail("read");
+	}
+	printf("%llu events\n", (unsigned long long)sum_of(status, doorbell));
+	return sum_of(status, doorbell) != wanted;
+}
+
+static int do_write(char **arguments)
+{
+	int fd = open_device(arguments[0], O_WRONLY);
+	int32_t value = (int32_t)number(arguments[1]);
+
+	if (write(fd, &value, sizeof(value)) != sizeof(value))
+		fail("write");
+	return 0;
+}
+
 /* Wait for a wake-up, take it, and see that there is no other. */
 static void poll_once(int fd)
 {
@@ -376,6 +414,9 @@ static int do_outlive(char **arguments)
 	}
 	if (mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED)
 		fail("mapped what has gone");
+	value = CROSSVM_UIO_EMIT;
+	if (write(fd, &value, sizeof(value)) != -1 || (errno != EINVAL && errno != EIO))
+		fail("write to what has gone");
 	say("gone");
 	return 0;
 }
@@ -475,6 +516,8 @@ static const struct {
 	{"refuses", 2, do_refuses},
 	{"refuses_size", 3, do_refuses_size},
 	{"total", 3, do_total},
+	{"sum", 3, do_sum},
+	{"write", 2, do_write},
 	{"poll", 1, do_poll},
 	{"watch", 2, do_watch},
 	{"outlive", 2, do_outlive},
