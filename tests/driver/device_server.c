@@ -582,6 +582,7 @@ int main(int argc, char **argv)
 		for (unsigned int j = 0; j < CROSSVM_FUNCTION_COUNT; j++) {
 			if (server->devices[i].functions[j].device)
 				wire_listener_close(&server->devices[i].functions[j].listener);
+			free(server->devices[i].functions[j].session);
 		}
 		if (server->devices[i].options.doorbell)
 			doorbell_destroy(&server->devices[i].doorbell);
