@@ -21,11 +21,11 @@ void doorbell_create(struct doorbell *doorbell, const char *path, uint32_t posit
 	doorbell->position = position;
 	doorbell->socket = -1;
 	doorbell->memory_fd = memfd_create("doorbell", MFD_CLOEXEC);
-	if (doorbell->memory_fd < 0 || ftruncate(doorbell->memory_fd, sizeof(*doorbell->page)))
+	if (doorbell->memory_fd < 0 || ftruncate(doorbell->memory_fd, CROSSVM_DOORBELL_BYTES))
 		err(1, "memory of the doorbell %s", path);
-	doorbell->page = mmap(NULL, sizeof(*doorbell->page), PROT_READ | PROT_WRITE, MAP_SHARED,
-			      doorbell->memory_fd, 0);
-	if (doorbell->page == MAP_FAILED)
+	doorbell->pages = mmap(NULL, CROSSVM_DOORBELL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       doorbell->memory_fd, 0);
+	if (doorbell->pages == MAP_FAILED)
 		err(1, "memory of the doorbell %s", path);
 	for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++) {
 		doorbell->events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -78,7 +78,7 @@ void doorbell_ring(struct doorbell *doorbell, uint64_t count)
 {
 	uint32_t own = doorbell->position & 1;
 
-	__atomic_fetch_add(&doorbell->page->members[!own].emitted, count, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&doorbell->pages[!own].emitted, count, __ATOMIC_SEQ_CST);
 	if (eventfd_write(doorbell->events[own], 1))
 		err(1, "cannot ring");
 }
@@ -92,8 +92,7 @@ uint64_t doorbell_rings(struct doorbell *doorbell)
 
 uint64_t doorbell_emitted(const struct doorbell *doorbell)
 {
-	return __atomic_load_n(&doorbell->page->members[doorbell->position & 1].emitted,
-			       __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&doorbell->pages[doorbell->position & 1].emitted, __ATOMIC_SEQ_CST);
 }
 
 void doorbell_destroy(struct doorbell *doorbell)
@@ -103,6 +102,6 @@ void doorbell_destroy(struct doorbell *doorbell)
 		close(doorbell->socket);
 	for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
 		close(doorbell->events[i]);
-	munmap(doorbell->page, sizeof(*doorbell->page));
+	munmap(doorbell->pages, CROSSVM_DOORBELL_BYTES);
 	close(doorbell->memory_fd);
 }

@@ -16,7 +16,7 @@ struct doorbell {
 	struct wire_listener listener;
 	uint32_t position; /* of the guest */
 	int memory_fd;
-	struct crossvm_doorbell_page *page;
+	struct crossvm_doorbell_page *pages;  /* by member */
 	int events[CROSSVM_DOORBELL_MEMBERS]; /* eventfds, by member */
 	int socket;                           /* of QEMU, which would notice its end; -1: none */
 };

@@ -47,6 +47,24 @@ def works(guest, server, device):
     emits_are(guest, server, device, by_doorbell=False)
 
 
+def has_ring(guest, device):
+    """Only where firmware gives the registers a page of their own can processes map them."""
+    return "ring" in guest.run(f"cat /sys/class/uio/{guest.uio(device.name)[5:]}/maps/map*/name")
+
+
+def processes_ring(guest, server):
+    if not has_ring(guest, PAIR):
+        raise Skipped("the doorbell's registers share a page")
+    for device in (PAIR, BELL):
+        rung = int(server(f"rung {device.name}"))
+        server(f"rings {device.name}")
+        ring = device.status_map + 2
+        guest.run(f"t ring {guest.uio(device.name)} {ring} {device.id << 1}")
+        equal(server(f"rings {device.name}"), "1", "rings")
+        equal(int(server(f"rung {device.name}")), rung + 1, "count in the page")
+        guest.run(f"t refuses_size {guest.uio(device.name)} {ring} 8192")
+
+
 def is_shown(guest, server):
     for device in (PAIR, BELL):
         uio = guest.uio(device.name)
@@ -56,6 +74,7 @@ def is_shown(guest, server):
         equal(guest.attribute(uio, f"maps/map{doorbell}/name"), "doorbell", device.name)
         equal(int(guest.attribute(uio, f"maps/map{doorbell}/size"), 16), 4096, device.name)
         guest.run(f"t refuses {uio} {doorbell}")
+        equal(has_ring(guest, device), guest.arch == "x86_64", "a page for the registers alone")
         equal(server(f"control {device.name}"), str(PEER_CHANGES | DOORBELL), "control")
 
 
@@ -209,6 +228,7 @@ if __name__ == "__main__":
             ("of 3300 events by doorbell and register none is lost", rings_wake),
             ("a ring without an event wakes nobody", spurious_rings),
             ("an emit goes by the doorbell while the other member listens", both_work),
+            ("a process can ring by itself", processes_ring),
             ("an emit of the first interface goes by the register", first_interface),
             ("a guest without the function works as before", old_command_line),
             ("another ivshmem device is left alone", foreign),
