@@ -166,8 +166,8 @@ static void unmap_bars(struct crossvm_doorbell *doorbell)
 }
 
 /*
- * Processes may ring by themselves where the registers have a page of their own: only whole pages can
- * be mapped. So that it stays theirs, what is left of it is taken, too, if nobody else has it.
+ * Processes may ring by themselves where the registers have a page of their own: only whole pages
+ * can be mapped. So that it stays theirs, what is left of it is taken, too, if nobody else has it.
  */
 static void take_rest_of_page(struct crossvm_doorbell *doorbell)
 {
