@@ -86,8 +86,9 @@ void crossvm_connection_close(struct crossvm_connection *conn);
  * The dataport, mapped for as long as the connection is open. It is shared memory: whatever is read
  * from it may change at any time and must be treated as a peer's input. When a guest's device is
  * removed (unplugged, its driver unbound), its memory goes with it: a process that touches the
- * dataport then, or emits without a doorbell, gets SIGBUS; one that waits gets -ENODEV. With CROSSVM_BACKEND_VFIO the
- * removal waits until the connection is closed, and a wait gets -ENODEV before.
+ * dataport then, or emits, gets SIGBUS; one that waits gets -ENODEV, and so does an emit that is a
+ * system call. With CROSSVM_BACKEND_VFIO the removal waits until the connection is closed, and a wait
+ * gets -ENODEV before.
  *
  * @bytes: set to its exact size; NULL is accepted.
  * @return its address; NULL for a connection of events only or opened without READ and WRITE.
@@ -96,12 +97,13 @@ void *crossvm_connection_dataport(const struct crossvm_connection *conn, size_t 
 
 /*
  * Emit one event to all other members. Everything this thread has stored to the dataport before is
- * visible to whoever sees the event. In a guest this is one store, or with a doorbell
- * (CROSSVM_FEATURE_DOORBELL) one system call, by which the event goes to the other VM directly; a
- * component may have to wait for a moment while the daemon is behind.
+ * visible to whoever sees the event. In a guest this is one store. With a doorbell
+ * (CROSSVM_FEATURE_DOORBELL), by which the event goes to the other VM directly, it is a few, or where a
+ * process cannot have the doorbell's registers a system call. A component may have to wait for a
+ * moment while the daemon is behind.
  *
  * @return 0, or -EACCES (opened without EMIT), -EPIPE (the host side has gone), -ENODEV (device
- *   removed; without a doorbell a guest learns that in a wait).
+ *   removed; where an emit is no system call, a guest learns that in a wait).
  */
 int crossvm_connection_emit(struct crossvm_connection *conn);
 

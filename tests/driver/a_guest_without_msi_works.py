@@ -4,11 +4,13 @@
 
 from connections_of_a_guest_work import BELL, ODD, PAGE, first_interface, nothing_lost, peers_asked
 from connections_of_a_guest_work import peers_unasked, poll_and_read, dataports
+from events_pass_by_a_doorbell import PEER_CHANGES, emits_are
 from vm import Device, check, equal, run
 
 # There are four lines: the first device and the fifth share one.
 SHARING = [PAGE, Device("shares", 4096)]
 DEVICES = [PAGE, ODD, BELL, Device("big", 3 << 20), SHARING[1]]
+DEAF = Device("deaf", 0, layout="doorbell")
 
 
 def uses_intx(guest, server):
@@ -38,6 +40,21 @@ def shared_line(guest, server):
         guest.finish(device.name)
 
 
+def rings_only(guest, server):
+    """A doorbell has MSI-X or nothing: others are told not to ring, and are rung."""
+    uio = guest.uio("deaf")
+    equal(guest.attribute(uio, "device/crossvm_irq"), "intx", "deaf")
+    equal(guest.attribute(uio, "device/crossvm_doorbell"), "yes", "deaf")
+    equal(server("control deaf"), str(PEER_CHANGES), "control")
+    guest.start(f"t wait {uio}", "wait")
+    server("events deaf 1")
+    guest.finish("wait")
+    server("listens deaf 1")
+    emits_are(guest, server, DEAF, by_doorbell=True)
+    server("listens deaf 0")
+    emits_are(guest, server, DEAF, by_doorbell=False)
+
+
 if __name__ == "__main__":
     run(
         [
@@ -50,7 +67,8 @@ if __name__ == "__main__":
             ("a change of peers wakes who maps the status page", peers_asked),
             ("guest and host see the same dataport, all of it and no more", dataports),
             ("events from before the driver was there wake", before_bind),
+            ("a doorbell is rung, but not listened at", rings_only),
         ],
-        [[device] for device in DEVICES],
+        [[device] for device in [*DEVICES, DEAF]],
         cmdline="pci=nomsi",
     )

@@ -6,8 +6,9 @@
  *
  *	device_server DIR NAME:ID:LAYOUT:BYTES:ACCESS:IRQ...
  *
- * LAYOUT split, single or revision1; ACCESS rw or ro; IRQ msi or intx. Sockets are DIR/NAME.0 and,
- * in the split layout, DIR/NAME.1. Commands, each answered by a line "ok ...":
+ * LAYOUT split, doorbell (split, with a doorbell), single or revision1; ACCESS rw or ro; IRQ msi or
+ * intx. Sockets are DIR/NAME.0 and, in the split layout, DIR/NAME.1, of the doorbell DIR/NAME.2.
+ * Commands, each answered by a line "ok ...":
  *
  *	events NAME COUNT          COUNT events for the guest, an interrupt each
  *	silent NAME COUNT          the same without interrupt
@@ -16,6 +17,10 @@
  *	check NAME SEED            "ok yes" where the dataport holds that pattern, "ok no" otherwise
  *	emits NAME                 "ok N": how many events the guest has emitted
  *	control NAME               "ok N": the control register
+ *	ring NAME COUNT            COUNT events by the doorbell, for which it is rung once
+ *	listens NAME LISTENS       whether the other member takes events from its doorbell
+ *	rings NAME                 "ok N": how often the guest has rung since the last time
+ *	rung NAME                  "ok N": how many events the guest has emitted by the doorbell
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +32,7 @@
 #include <unistd.h>
 
 #include "device/device.h"
+#include "tests/driver/doorbell.h"
 #include "tests/driver/pattern.h"
 #include "vfio_user/session.h"
 #include "wire/listener.h"
@@ -53,6 +59,7 @@ struct device {
 	int dataport_fd;
 	uint64_t *dataport;
 	uint64_t emits;
+	struct doorbell doorbell; /* with options.doorbell */
 	struct function functions[CROSSVM_FUNCTION_COUNT];
 };
 
@@ -315,6 +322,16 @@ static unsigned long long number(const char *text)
 	return strtoull(text, NULL, 0);
 }
 
+static void plan_doorbell(struct device *device, const char *dir)
+{
+	const struct crossvm_device_options *options = &device->options;
+	char path[108];
+
+	snprintf(path, sizeof(path), "%s/%s.2", dir, options->name);
+	doorbell_create(&device->doorbell, path,
+			CROSSVM_DOORBELL_POSITION(options->connection_id, options->member_id));
+}
+
 static void plan_device(struct device *device, const char *dir, char *text)
 {
 	struct crossvm_device_options *options = &device->options;
@@ -331,8 +348,9 @@ static void plan_device(struct device *device, const char *dir, char *text)
 	irq = fields[5];
 
 	device->revision_1 = strcmp(layout, "revision1") == 0;
-	options->layout =
-		strcmp(layout, "split") == 0 ? CROSSVM_LAYOUT_SPLIT : CROSSVM_LAYOUT_SINGLE;
+	options->doorbell = strcmp(layout, "doorbell") == 0;
+	options->layout = options->doorbell || strcmp(layout, "split") == 0 ? CROSSVM_LAYOUT_SPLIT
+									    : CROSSVM_LAYOUT_SINGLE;
 	options->member_count = 2;
 	options->dataport_bytes = bytes;
 	if (bytes)
@@ -358,6 +376,8 @@ static void plan_device(struct device *device, const char *dir, char *text)
 		device->functions[i].number = (enum crossvm_function)i;
 		plan_function(&device->functions[i], dir);
 	}
+	if (options->doorbell)
+		plan_doorbell(device, dir);
 }
 
 /* Commands. */
@@ -386,6 +406,26 @@ static void change_peer(struct device *device, uint32_t member, uint32_t state)
 	if (crossvm_device_peer_set(&device->crossvm, member, status) &&
 	    crossvm_device_wants_peer_changes(&device->crossvm))
 		interrupt(device);
+}
+
+static void obey_doorbell(struct device *device, const char *command, unsigned long long argument)
+{
+	struct doorbell *doorbell = &device->doorbell;
+
+	if (strcmp(command, "ring") == 0) {
+		doorbell_ring(doorbell, argument);
+		puts("ok");
+	} else if (strcmp(command, "listens") == 0) {
+		crossvm_device_listener_set(&device->crossvm, !(doorbell->position & 1), argument);
+		puts("ok");
+	} else if (strcmp(command, "rings") == 0) {
+		printf("ok %llu\n", (unsigned long long)doorbell_rings(doorbell));
+	} else if (strcmp(command, "rung") == 0) {
+		printf("ok %llu\n", (unsigned long long)doorbell_emitted(doorbell));
+	} else {
+		errno = EINVAL;
+		die(command);
+	}
 }
 
 static void obey(struct server *server, char *line)
@@ -426,6 +466,8 @@ static void obey(struct server *server, char *line)
 		printf("ok %llu\n", (unsigned long long)device->emits);
 	} else if (strcmp(command, "control") == 0) {
 		printf("ok %u\n", device->state.control);
+	} else if (device->options.doorbell) {
+		obey_doorbell(device, command, first);
 	} else {
 		errno = EINVAL;
 		die(command);
@@ -456,9 +498,30 @@ static void serve_function(struct function *function, short socket, short unmask
 	}
 }
 
+/* QEMU asks for it once, while it starts. */
+static unsigned int watch_doorbells(const struct server *server, struct pollfd *fds)
+{
+	for (unsigned int i = 0; i < server->count; i++) {
+		const struct device *device = &server->devices[i];
+
+		fds[i].events = POLLIN;
+		fds[i].fd = device->options.doorbell ? device->doorbell.listener.fd : -1;
+	}
+	return server->count;
+}
+
+static void serve_doorbells(struct server *server, const struct pollfd *fds)
+{
+	for (unsigned int i = 0; i < server->count; i++) {
+		if (fds[i].revents)
+			doorbell_accept(&server->devices[i].doorbell);
+	}
+}
+
 static void serve(struct server *server, FILE *commands)
 {
-	struct pollfd fds[1 + MAX_DEVICES * CROSSVM_FUNCTION_COUNT * 3];
+	struct pollfd fds[1 + MAX_DEVICES * (CROSSVM_FUNCTION_COUNT * 3 + 1)];
+	struct pollfd *doorbells;
 	struct function *functions[MAX_DEVICES * CROSSVM_FUNCTION_COUNT];
 	unsigned int count = 0;
 	char line[256];
@@ -469,7 +532,10 @@ static void serve(struct server *server, FILE *commands)
 				functions[count++] = &server->devices[i].functions[j];
 		}
 	}
+	doorbells = &fds[3 * count + 1];
 	for (;;) {
+		unsigned int watched = watch_doorbells(server, doorbells);
+
 		fds[0] = (struct pollfd){.fd = fileno(commands), .events = POLLIN};
 		for (unsigned int i = 0; i < count; i++) {
 			struct function *function = functions[i];
@@ -481,8 +547,9 @@ static void serve(struct server *server, FILE *commands)
 			fds[3 * i + 3] = (struct pollfd){.fd = open ? -1 : function->listener.fd,
 							 .events = POLLIN};
 		}
-		if (poll(fds, 3 * count + 1, -1) < 0)
+		if (poll(fds, 3 * count + 1 + watched, -1) < 0)
 			die("poll");
+		serve_doorbells(server, doorbells);
 		for (unsigned int i = 0; i < count; i++)
 			serve_function(functions[i], fds[3 * i + 1].revents, fds[3 * i + 2].revents,
 				       fds[3 * i + 3].revents);
@@ -515,7 +582,10 @@ int main(int argc, char **argv)
 		for (unsigned int j = 0; j < CROSSVM_FUNCTION_COUNT; j++) {
 			if (server->devices[i].functions[j].device)
 				wire_listener_close(&server->devices[i].functions[j].listener);
+			free(server->devices[i].functions[j].session);
 		}
+		if (server->devices[i].options.doorbell)
+			doorbell_destroy(&server->devices[i].doorbell);
 	}
 	free(server);
 	return 0;

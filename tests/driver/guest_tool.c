@@ -16,6 +16,9 @@
  *	refuses DEVICE MAP              no way to write to a map
  *	refuses_size DEVICE MAP BYTES   no mapping of more than BYTES
  *	total DEVICE MAP COUNT          wait until the status page in MAP counts COUNT events
+ *	sum DEVICE MAP COUNT            as total, with those that the other member counts in the next map
+ *	ring DEVICE MAP POSITION        count and ring by the doorbell's pages in MAP
+ *	write DEVICE VALUE              write a 32-bit number to the device
  *	poll DEVICE                     poll() until readable, then again after read()
  *	watch DEVICE MAP                as poll, with the status page mapped
  *	outlive DEVICE BYTES            have the device taken away, everything mapped
@@ -291,6 +294,56 @@ static int do_total(char **arguments)
 	return status->total_events != wanted;
 }
 
+static uint64_t sum_of(const struct crossvm_status_page *status,
+		       const struct crossvm_doorbell_page *other)
+{
+	return __atomic_load_n(&status->total_events, __ATOMIC_ACQUIRE) +
+	       __atomic_load_n(&other->emitted, __ATOMIC_ACQUIRE);
+}
+
+static int do_sum(char **arguments)
+{
+	unsigned long index = number(arguments[1]);
+	uint64_t wanted = number(arguments[2]);
+	int fd = open_device(arguments[0], O_RDONLY);
+	const struct crossvm_status_page *status = map(fd, index, PAGE, PROT_READ, MAP_SHARED);
+	const struct crossvm_doorbell_page *other = map(fd, index + 1, PAGE, PROT_READ, MAP_SHARED);
+	int value;
+
+	say("opened");
+	while (sum_of(status, other) < wanted) {
+		if (read(fd, &value, sizeof(value)) != sizeof(value))
+			fail("read");
+	}
+	printf("%llu events\n", (unsigned long long)sum_of(status, other));
+	return sum_of(status, other) != wanted;
+}
+
+static int do_ring(char **arguments)
+{
+	uint32_t position = (uint32_t)number(arguments[2]);
+	int fd = open_device(arguments[0], O_RDWR);
+	struct crossvm_doorbell_page *own =
+		map(fd, number(arguments[1]), 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	volatile uint32_t *registers = (void *)(own + 1);
+
+	if (registers[CROSSVM_DOORBELL_REG_POSITION / 4] != position)
+		fail("position %u", registers[CROSSVM_DOORBELL_REG_POSITION / 4]);
+	__atomic_fetch_add(&own->emitted, 1, __ATOMIC_SEQ_CST);
+	registers[CROSSVM_DOORBELL_REG_RING / 4] = CROSSVM_DOORBELL_RING(position);
+	return 0;
+}
+
+static int do_write(char **arguments)
+{
+	int fd = open_device(arguments[0], O_WRONLY);
+	int32_t value = (int32_t)number(arguments[1]);
+
+	if (write(fd, &value, sizeof(value)) != sizeof(value))
+		fail("write");
+	return 0;
+}
+
 /* Wait for a wake-up, take it, and see that there is no other. */
 static void poll_once(int fd)
 {
@@ -376,6 +429,9 @@ static int do_outlive(char **arguments)
 	}
 	if (mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED)
 		fail("mapped what has gone");
+	value = CROSSVM_UIO_EMIT;
+	if (write(fd, &value, sizeof(value)) != -1 || (errno != EINVAL && errno != EIO))
+		fail("write to what has gone");
 	say("gone");
 	return 0;
 }
@@ -475,6 +531,9 @@ static const struct {
 	{"refuses", 2, do_refuses},
 	{"refuses_size", 3, do_refuses_size},
 	{"total", 3, do_total},
+	{"sum", 3, do_sum},
+	{"ring", 3, do_ring},
+	{"write", 2, do_write},
 	{"poll", 1, do_poll},
 	{"watch", 2, do_watch},
 	{"outlive", 2, do_outlive},

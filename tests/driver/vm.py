@@ -68,25 +68,28 @@ def setup(script, *arguments):
 
 
 class Device:
-    """One connection of the guest. bytes 0: events only."""
+    """One connection of the guest. bytes 0: events only.
+
+    In the layout "doorbell" it has one, unless the guest is not given that function.
+    """
 
     count = 0
 
-    def __init__(self, name, bytes, layout="split", access="rw", irq="msi"):
+    def __init__(self, name, bytes, layout="split", access="rw", irq="msi", functions=None):
         Device.count += 1
         self.name = name
         self.id = 0x1234 + (Device.count << 16)  # config space shows only what they have in common
+        if layout == "doorbell":
+            self.id = 0x1234 + Device.count  # its position has few bits
         self.bytes = bytes
         self.layout = layout
         self.access = access
         self.irq = irq
         self.status_map = 2 if bytes else 1
+        self.functions = functions or {"split": 2, "doorbell": 3}.get(layout, 1)
 
     def argument(self):
         return f"{self.name}:{self.id}:{self.layout}:{self.bytes}:{self.access}:{self.irq}"
-
-    def functions(self):
-        return 2 if self.layout == "split" else 1
 
 
 class Server:
@@ -201,7 +204,7 @@ def build_initramfs(directory, config):
 class Guest:
     """A virtual machine whose console takes one command at a time."""
 
-    def __init__(self, config, server, slots, directory):
+    def __init__(self, config, server, slots, directory, arguments):
         machine = config.machine
         vmlinuz, image = build_initramfs(directory, config)
         self.arch = machine.arch
@@ -214,6 +217,7 @@ class Guest:
         command += ["-append", f"console={machine.console} quiet panic=-1 {config.cmdline}"]
         for number, slot in enumerate(slots):
             command += self.slot_arguments(server, number, slot)
+        command += arguments
         self.log = open(os.path.join(directory, "console.log"), "wb+")
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_parent
@@ -226,26 +230,40 @@ class Guest:
         """A root port with a slot, so that it can be unplugged, and the functions in it."""
         arguments = ["-device", f"pcie-root-port,id=port{number},chassis={number + 1}"]
         functions = Guest.functions(server, number, devices)
+        for device in devices:
+            if device.functions > 2:
+                path = server.socket(device, 2)
+                arguments += ["-chardev", f"socket,id={device.name}-doorbell,path={path}"]
         for function in reversed(functions):
             arguments += ["-device", json.dumps(function)]
         return arguments
 
     @staticmethod
     def functions(server, number, devices):
-        """All events functions come first: none has its memory function beside it."""
-        places = [(device, 0) for device in devices]
-        places += [(device, 1) for device in devices if device.functions() > 1]
+        """All events functions come first: none has its memory function beside it.
+
+        But where there is a doorbell, the functions of a connection follow each other.
+        """
+        places = [(device, part) for device in devices for part in range(device.functions)]
+        if all(device.functions < 3 for device in devices):
+            places.sort(key=lambda place: place[1])
         return [
             {
-                "driver": "vfio-user-pci",
-                "id": f"{device.name}-{function}",
+                "id": f"{device.name}-{part}",
                 "bus": f"port{number}",
                 "addr": f"0.{place}",
                 "multifunction": place == 0 and len(places) > 1,
-                "socket": {"type": "unix", "path": server.socket(device, function)},
+                **Guest.driver(server, device, part),
             }
-            for place, (device, function) in enumerate(places)
+            for place, (device, part) in enumerate(places)
         ]
+
+    @staticmethod
+    def driver(server, device, part):
+        if part == 2:
+            return {"driver": "ivshmem-doorbell", "chardev": f"{device.name}-doorbell", "vectors": 1}
+        socket = {"type": "unix", "path": server.socket(device, part)}
+        return {"driver": "vfio-user-pci", "socket": socket}
 
     def read_until(self, end):
         """Console output up to a match of a pattern, and the match."""
@@ -349,14 +367,17 @@ def no_complaints(guest, server):
     equal(guest.run(f"dmesg | grep -E '{bad}' || true"), "", "kernel log")
 
 
-def run(tests, slots, cmdline=""):
-    """Boot a guest with the devices, a list for each slot; run the tests, print TAP, exit."""
+def run(tests, slots, cmdline="", arguments=()):
+    """Boot a guest with the devices, a list for each slot; run the tests, print TAP, exit.
+
+    cmdline and arguments are what its kernel and QEMU get besides.
+    """
     config = Config(cmdline)
     failed = 0
     print(f"1..{len(tests) + 1}", flush=True)
     with tempfile.TemporaryDirectory(prefix="crossvm-driver-") as directory:
         server = Server(config.server, directory, [device for slot in slots for device in slot])
-        guest = Guest(config, server, slots, directory)
+        guest = Guest(config, server, slots, directory, arguments)
         try:
             tests = tests + [("the kernel has not complained", no_complaints)]
             for number, (sentence, function) in enumerate(tests, 1):
