@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/channel/fence.h"
 #include "lib/error.h"
 #include "lib/list.h"
 #include "lib/nap.h"
@@ -52,7 +53,7 @@ static bool is_heard(const struct crossvm_connection *conn)
 /*
  * Count, ring, and look again whether anybody has heard. The fences are between this VM and another:
  * of what was stored to the dataport, the count, the ring and the second look, none may overtake the
- * one before.
+ * one before. Beside a trap they cost nothing, so they are those that are fences everywhere.
  */
 static int ring(struct crossvm_connection *conn)
 {
@@ -63,9 +64,9 @@ static int ring(struct crossvm_connection *conn)
 	if (!is_heard(conn))
 		return crossvm_register_emit(conn);
 	__atomic_fetch_add(&own->emitted, 1, __ATOMIC_SEQ_CST);
-	atomic_thread_fence(memory_order_seq_cst);
+	fence(false);
 	crossvm_store32(own + 1, CROSSVM_DOORBELL_REG_RING, CROSSVM_DOORBELL_RING(position));
-	atomic_thread_fence(memory_order_seq_cst);
+	fence(false);
 	return is_heard(conn) ? 0 : crossvm_register_emit(conn);
 }
 

@@ -63,9 +63,10 @@ static bool is_heard(const struct crossvm_connection *conn)
 }
 
 /*
- * The barriers are virt_*() ones: those between processors of one machine vanish in a guest that
- * has only one, while the other VM runs on another. So does that of atomic64_inc(), which is for
- * the threads of this VM.
+ * The barriers are those that are kept everywhere: smp_*() ones vanish in a guest that has only one
+ * processor, while the other VM runs on another, and virt_*() ones are locked operations, which QEMU
+ * carries out without the lock where it emulates a VM of one processor. So it does atomic64_inc(),
+ * which is for the threads of this VM.
  *
  * The last one orders count and ring before the second look. Whom that finds listening has heard
  * the ring, or looks at the count when it begins to listen again.
@@ -76,12 +77,12 @@ bool crossvm_doorbell_emit(struct crossvm_connection *conn)
 
 	if (!doorbell || !is_heard(conn))
 		return false;
-	virt_mb(); /* what was stored to the dataport, before the count; the reader acquires that */
+	mb(); /* what was stored to the dataport, before the count; the reader acquires that */
 	atomic64_inc((atomic64_t *)&doorbell->pages[conn->member_id].emitted);
-	virt_mb(); /* the count, before the ring */
+	mb(); /* the count, before the ring */
 	writel(CROSSVM_DOORBELL_RING(doorbell->position),
 	       doorbell->registers + CROSSVM_DOORBELL_REG_RING);
-	virt_mb(); /* both, before the second look */
+	mb(); /* both, before the second look */
 	return is_heard(conn);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the samples in the documentation speak of without declaring it; see c_samples_compile. */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <crossvm/abi.h>
@@ -8,6 +9,12 @@
 static char *registers;
 static struct crossvm_status_page *status;
 static uint64_t seen;
+
+/* Of the sample about doorbells. */
+static char *doorbell;
+static struct crossvm_doorbell_page *own;
+static uint64_t other;
+static uint32_t position;
 
 /* Of the Linux kernel. */
 typedef int irqreturn_t;

@@ -423,7 +423,7 @@ static void nobody_serves(struct test_server *client)
 	(void)client;
 }
 
-static unsigned long once(enum victim_unit unit, unsigned long after)
+static struct victim_point once(struct victim_point point)
 {
 	const unsigned int before = open_fds();
 	struct pair *pair = start();
@@ -435,7 +435,7 @@ static unsigned long once(enum victim_unit unit, unsigned long after)
 		.offset = CROSSVM_REG_CONTROL, .region = 0, .count = sizeof(control)};
 	unsigned char write[sizeof(access) + sizeof(control)];
 	struct greeted greeted;
-	unsigned long lived;
+	struct victim_point lived;
 
 	memcpy(write, &access, sizeof(access));
 	memcpy(write + sizeof(access), &control, sizeof(control));
@@ -445,7 +445,7 @@ static unsigned long once(enum victim_unit unit, unsigned long after)
 	client_send(&right, VFIO_USER_REGION_WRITE, VFIO_USER_FLAGS_NO_REPLY, write, sizeof(write),
 		    NULL, 0);
 
-	lived = victim_run(serve_as_another, pair, unit, after);
+	lived = victim_run(serve_as_another, pair, point);
 	serve_as_another(pair);
 
 	greeted = receive_greeting(client, LEFT);
@@ -462,7 +462,7 @@ static unsigned long once(enum victim_unit unit, unsigned long after)
 static void one_that_is_killed_while_greeting_says_nothing_twice(void **state)
 {
 	(void)state;
-	victim_everywhere(once, 8);
+	victim_everywhere(once, 1);
 }
 
 int main(void)
