@@ -63,7 +63,8 @@ static int ring(struct crossvm_connection *conn)
 
 	if (!is_heard(conn))
 		return crossvm_register_emit(conn);
-	__atomic_fetch_add(&own->emitted, 1, __ATOMIC_SEQ_CST);
+	atomic_thread_fence(memory_order_release);
+	__atomic_fetch_add(&own->emitted, 1, __ATOMIC_RELAXED);
 	fence(false);
 	crossvm_store32(own + 1, CROSSVM_DOORBELL_REG_RING, CROSSVM_DOORBELL_RING(position));
 	fence(false);
@@ -269,7 +270,7 @@ static int map_to_emit(struct uio_connection *uio)
 	int error = 0;
 
 	if (uio->base.doorbell.address)
-		error = map_by_name(uio, "ring", 2 * CROSSVM_PAGE_BYTES, protection, &uio->ring);
+		error = map_by_name(uio, "ring", UINT64_C(2) * CROSSVM_PAGE_BYTES, protection, &uio->ring);
 	if (error)
 		return error == -ENOENT ? 0 : error; /* the driver emits */
 	return map_by_name(uio, "registers", CROSSVM_PAGE_BYTES, protection, &uio->base.registers);

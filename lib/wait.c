@@ -5,7 +5,8 @@
  * No wake-up is lost: arm() makes the next event wake, then the waiter looks at the total, and only
  * if nothing is there it sleeps. The host stores the total before it interrupts, and a peer its count
  * before it rings the doorbell, so an event is either in the total that the waiter looks at, or its
- * interrupt comes after arm() and ends the sleep. No event is lost, because the total only grows and a wait returns the difference.
+ * interrupt comes after arm() and ends the sleep. No event is lost, because the total only grows and a
+ * wait returns the difference.
  */
 #include <errno.h>
 #include <limits.h>

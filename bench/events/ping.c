@@ -4,8 +4,8 @@
  *
  *	ping PATH WHAT ROLE RUN
  *
- * PATH is a connection's name, or "ivshmem" in a VM, or on a host the socket of ivshmem's server, with a
- * slash in it. ROLE is "serve" on one side and "return" on the other. RUN is a number that both get and
+ * PATH is a connection's name, or "ivshmem" in a VM; on a host also the socket of ivshmem's server, with
+ * a slash in it, or doorbell:FOLDER/VM.CONNECTION to take the place of a VM. ROLE is "serve" on one side and "return" on the other. RUN is a number that both get and
  * that no earlier run had, by which they find each other. WHAT:
  *
  *	trip	an event there, an event back; each side sleeps until its interrupt
@@ -165,6 +165,8 @@ int main(int argc, char **argv)
 	server = strcmp(argv[3], "serve") == 0;
 	if (strcmp(argv[1], "ivshmem") == 0)
 		path_open_ivshmem(&path);
+	else if (strncmp(argv[1], "doorbell:", strlen("doorbell:")) == 0)
+		path_open_doorbell_host(&path, argv[1] + strlen("doorbell:"));
 	else if (strchr(argv[1], '/'))
 		path_open_ivshmem_host(&path, argv[1]);
 	else

@@ -5,7 +5,8 @@
  * A change of peers raises the same interrupt as an event; the status page tells the two apart
  * without a trap. Programs of the first interface take each wake-up for an event. Only those that
  * map the status page can see what woke them: while one of them has the device open, a change of
- * peers wakes readers too.
+ * peers wakes readers too. And only those that map the doorbell's page count what comes that way:
+ * while none of them has the device open, the other VM is told that nobody listens.
  */
 #include <linux/fs.h>
 #include <linux/interrupt.h>
@@ -145,7 +146,7 @@ static void write_control(struct crossvm_connection *conn)
 			control |= CROSSVM_CONTROL_PEER_CHANGES;
 		if (!list_empty(&conn->openers))
 			control |= CROSSVM_CONTROL_OPEN;
-		if (takes_from_doorbell(conn))
+		if (takes_from_doorbell(conn) && conn->wake_for_doorbell)
 			control |= CROSSVM_CONTROL_DOORBELL;
 	}
 	writel(control, conn->registers + CROSSVM_REG_CONTROL);
@@ -154,6 +155,16 @@ static void write_control(struct crossvm_connection *conn)
 	 * has the doorbell is rung from now on, or no longer.
 	 */
 	readl(conn->registers + CROSSVM_REG_CONTROL);
+}
+
+void crossvm_connection_listen(struct crossvm_connection *conn)
+{
+	mutex_lock(&conn->lock);
+	if (!conn->wake_for_doorbell) {
+		conn->wake_for_doorbell = true;
+		write_control(conn);
+	}
+	mutex_unlock(&conn->lock);
 }
 
 static void set_running(struct crossvm_connection *conn, bool running)
@@ -217,6 +228,7 @@ static int release_file(struct uio_info *info, struct inode *inode)
 	list_del(&opener->link);
 	if (list_empty(&conn->openers)) {
 		WRITE_ONCE(conn->wake_for_peers, false);
+		conn->wake_for_doorbell = false;
 		write_control(conn);
 	}
 	mutex_unlock(&conn->lock);
@@ -235,7 +247,7 @@ static int control_irq(struct uio_info *info, s32 value)
 		return -EINVAL;
 	if (crossvm_doorbell_emit(conn))
 		return 0;
-	virt_mb(); /* what was stored to the dataport, before the event */
+	/* After what was stored to the dataport. */
 	writel(1, conn->registers + CROSSVM_REG_EMIT);
 	return 0;
 }
@@ -257,6 +269,7 @@ static int map_status(struct crossvm_connection *conn)
 	conn->noticed_events = 0;
 	conn->noticed_generation = 0;
 	conn->wake_for_peers = false;
+	conn->wake_for_doorbell = false;
 	if (!conn->status_start)
 		return 0;
 	conn->status = memremap(conn->status_start, CROSSVM_PAGE_BYTES, MEMREMAP_WB);

@@ -20,7 +20,8 @@
 #include "uio_crossvm.h"
 
 /* Whether the function that is some numbers away from pdev, in the same slot, is such a device. */
-static bool is_beside(struct pci_dev *pdev, int distance, unsigned int vendor, unsigned int device)
+static bool is_beside(struct pci_dev *pdev, int distance, unsigned int vendor, unsigned int device,
+		      unsigned int revision)
 {
 	int function = (int)PCI_FUNC(pdev->devfn) + distance;
 	struct pci_dev *found;
@@ -29,7 +30,8 @@ static bool is_beside(struct pci_dev *pdev, int distance, unsigned int vendor, u
 	if (function < 0 || function > 7)
 		return false;
 	found = pci_get_slot(pdev->bus, PCI_DEVFN(PCI_SLOT(pdev->devfn), function));
-	is = found && found->vendor == vendor && found->device == device;
+	is = found && found->vendor == vendor && found->device == device &&
+	     found->revision == revision;
 	pci_dev_put(found);
 	return is;
 }
@@ -37,7 +39,7 @@ static bool is_beside(struct pci_dev *pdev, int distance, unsigned int vendor, u
 bool crossvm_doorbell_is_beside(struct pci_dev *events)
 {
 	return is_beside(events, CROSSVM_DOORBELL_FUNCTION, CROSSVM_DOORBELL_PCI_VENDOR,
-			 CROSSVM_DOORBELL_PCI_DEVICE);
+			 CROSSVM_DOORBELL_PCI_DEVICE, CROSSVM_DOORBELL_PCI_REVISION);
 }
 
 bool crossvm_doorbell_is_of(struct device *dev, struct pci_dev *events)
@@ -64,9 +66,9 @@ static bool is_heard(const struct crossvm_connection *conn)
 
 /*
  * The barriers are those that are kept everywhere: smp_*() ones vanish in a guest that has only one
- * processor, while the other VM runs on another, and virt_*() ones are locked operations, which QEMU
- * carries out without the lock where it emulates a VM of one processor. So it does atomic64_inc(),
- * which is for the threads of this VM.
+ * processor, while the other VM runs on another, and virt_*() ones are locked operations, which
+ * QEMU carries out without the lock where it emulates a VM of one processor. So it does
+ * atomic64_inc(), which is for the threads of this VM.
  *
  * The last one orders count and ring before the second look. Whom that finds listening has heard
  * the ring, or looks at the count when it begins to listen again.
@@ -91,18 +93,18 @@ static int pair_bind(struct device *dev, struct device *master, void *data)
 	struct crossvm_doorbell *doorbell = dev_get_drvdata(dev);
 	struct crossvm_connection *conn = data;
 	u32 position = CROSSVM_DOORBELL_POSITION(conn->connection_id, conn->member_id);
-	resource_size_t pages;
+	resource_size_t pages, own;
 
 	if (doorbell->position != position) {
-		dev_err(dev, "position %u, but member %u of connection %u has %u: %s\n",
-			doorbell->position, conn->member_id, conn->connection_id, position,
-			"the host is at fault");
-		return -ENODEV;
+		dev_warn(dev, "position %u, but member %u of connection %u has %u: not used\n",
+			 doorbell->position, conn->member_id, conn->connection_id, position);
+		return 0;
 	}
 	pages = pci_resource_start(doorbell->pdev, CROSSVM_DOORBELL_BAR_PAGES);
+	own = pages + conn->member_id * CROSSVM_PAGE_BYTES;
 	conn->doorbell_start = pages + (!conn->member_id) * CROSSVM_PAGE_BYTES;
 	if (doorbell->rest) {
-		conn->ring_start[CROSSVM_RING_COUNT] = pages + conn->member_id * CROSSVM_PAGE_BYTES;
+		conn->ring_start[CROSSVM_RING_EMITTED] = own;
 		conn->ring_start[CROSSVM_RING_REGISTERS] =
 			pci_resource_start(doorbell->pdev, CROSSVM_DOORBELL_BAR_REGISTERS);
 	}
@@ -208,7 +210,7 @@ static int doorbell_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	int err;
 
 	if (!is_beside(pdev, -(int)CROSSVM_DOORBELL_FUNCTION, CROSSVM_PCI_VENDOR,
-		       CROSSVM_PCI_DEVICE_EVENTS))
+		       CROSSVM_PCI_DEVICE_EVENTS, CROSSVM_PCI_REVISION))
 		return -ENODEV;
 	doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL);
 	if (!doorbell)

@@ -240,7 +240,7 @@ static bool has_doorbell(struct crossvm_connection *conn)
 			conn->member_id, members);
 		return false;
 	}
-	dev_dbg(dev, "connection %s waits for its doorbell\n", conn->name);
+	dev_info(dev, "connection %s waits for its doorbell\n", conn->name);
 	return true;
 }
 

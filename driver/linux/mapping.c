@@ -173,9 +173,11 @@ static int admit(struct crossvm_connection *conn, unsigned long index, bool writ
 	*may_write = shared && is_writable(conn, map);
 	if (write && !*may_write)
 		return -EACCES;
-	/* Who maps the status page is no program of the first interface: see connection.c. */
+	/* Who maps these is no program of the first interface: see connection.c. */
 	if (map == CROSSVM_MAP_STATUS)
 		WRITE_ONCE(conn->wake_for_peers, true);
+	if (map == CROSSVM_MAP_DOORBELL)
+		crossvm_connection_listen(conn);
 	return map;
 }
 

@@ -27,7 +27,7 @@ enum crossvm_map {
 
 /* The pages of the map with which a process rings by itself. */
 enum crossvm_ring_page {
-	CROSSVM_RING_COUNT, /* of this member */
+	CROSSVM_RING_EMITTED, /* the count of this member */
 	CROSSVM_RING_REGISTERS,
 	CROSSVM_RING_PAGES,
 };
@@ -91,6 +91,7 @@ struct crossvm_connection {
 	u32 noticed_events;
 	u32 noticed_generation;
 	bool wake_for_peers;
+	bool wake_for_doorbell; /* under lock */
 };
 
 static inline struct crossvm_connection *crossvm_connection_of(struct uio_info *info)
@@ -151,6 +152,8 @@ bool crossvm_doorbell_emit(struct crossvm_connection *conn);
 /* connection.c: start makes the UIO device and the interrupt, stop takes them away. */
 int crossvm_connection_start(struct crossvm_connection *conn);
 void crossvm_connection_stop(struct crossvm_connection *conn);
+/* A process counts what comes by the doorbell. */
+void crossvm_connection_listen(struct crossvm_connection *conn);
 /* For ever: this kernel ends. Files stay open, but nobody is told of anything any more. */
 void crossvm_connection_quiet(struct crossvm_connection *conn);
 /* The device has lost its control register, and interrupts meanwhile: a reset, a resume. */

@@ -234,12 +234,16 @@ struct crossvm_doorbell_page {
 	uint8_t reserved[CROSSVM_PAGE_BYTES - 8];
 };
 
+#define CROSSVM_DOORBELL_BYTES 8192u /* of BAR2 */
+
 static_assert(sizeof(struct crossvm_doorbell_page) == CROSSVM_PAGE_BYTES, "a page");
+static_assert(CROSSVM_DOORBELL_BYTES == CROSSVM_DOORBELL_MEMBERS * CROSSVM_PAGE_BYTES, "one each");
 
-#define CROSSVM_DOORBELL_BYTES (CROSSVM_DOORBELL_MEMBERS * CROSSVM_PAGE_BYTES) /* of BAR2 */
-
-/* What a write of 32 bits to the device file of the Linux driver uio_crossvm does: emit. */
-#define CROSSVM_UIO_EMIT 1
+/*
+ * Written to the device file of the Linux driver uio_crossvm, these 32 bits emit. Neither 0 nor 1, by
+ * which programs for other UIO devices switch interrupts off and on.
+ */
+#define CROSSVM_UIO_EMIT 0x54494d45 /* "EMIT" */
 
 /* Limits that both ends rely on. */
 #define CROSSVM_MAX_DATAPORT_BYTES (1ull << 32) /* 4 GiB */

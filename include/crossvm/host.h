@@ -168,7 +168,7 @@ vmm_pci_space_t *crossvm_vm_pci(vm_t *vm);
 int crossvm_host_alloc_irq(void);
 
 /*
- * QEMU options (one "-device ..." pair after another, each string of its own) with which a QEMU
+ * QEMU options ("-device" or "-chardev", then its value, each string of its own) with which a QEMU
  * attaches to all connections that the VM has.
  *
  * @args: set to a NULL-terminated array; free it with one free().
@@ -198,8 +198,8 @@ int crossvm_qemu_args(const char *socket_dir, const char *vm,
  * Doorbells.
  *
  * A doorbell takes the events of two VMs straight from one to the other, by QEMU's ivshmem-doorbell
- * and without this process: as fast as QEMU can, and callbacks hear of none of them. Both guests need
- * a driver that knows it (our uio_crossvm); while one has none, events go through this process as ever.
+ * and without this process: as fast as QEMU can, and callbacks hear of none of them. To a guest in which
+ * no process counts them (by our uio_crossvm and libcrossvm), events go through this process as ever.
  *
  * Make one for each connection, give it to both of its members as options.doorbell, with member ids 0
  * and 1, in the usual layout. The two may write two pages of memory in common, whatever their access to

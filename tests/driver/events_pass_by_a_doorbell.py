@@ -14,8 +14,8 @@ FOREIGN = [
     "-object", "memory-backend-ram,id=foreign,size=4096,share=on",
     "-device", "ivshmem-plain,memdev=foreign",
 ]
-PEER_CHANGES, DOORBELL = 2, 4
-EMIT = 1
+OPEN, PEER_CHANGES, DOORBELL = 1, 2, 4
+EMIT = 0x54494D45
 
 
 def functions_of(guest, device):
@@ -34,9 +34,25 @@ def emits_are(guest, server, device, by_doorbell):
     equal(int(server(f"emits {device.name}")), emits + (not by_doorbell), "emits by the register")
 
 
+def listens(guest, server, device):
+    """Only while a process counts what comes by the doorbell: others would be woken for nothing."""
+    uio = guest.uio(device.name)
+    control = lambda: int(server(f"control {device.name}"))
+    equal(control(), PEER_CHANGES, "control while closed")
+    guest.start(f"t hold {uio}", "first_interface")
+    equal(control(), PEER_CHANGES | OPEN, "control while open")
+    guest.start(f"t hold_map {uio} {device.status_map}", "without")
+    equal(control(), PEER_CHANGES | OPEN, "control while the status page is mapped")
+    guest.start(f"t hold_map {uio} {device.status_map + 1}", "with")
+    equal(control(), PEER_CHANGES | OPEN | DOORBELL, "control while the doorbell's page is")
+    for job in ("with", "without", "first_interface"):
+        guest.end(job)
+    equal(control(), PEER_CHANGES, "control while closed again")
+
+
 def works(guest, server, device):
     uio = guest.uio(device.name)
-    equal(server(f"control {device.name}"), str(PEER_CHANGES | DOORBELL), "control")
+    listens(guest, server, device)
     for command in ("ring", "events"):
         guest.start(f"t wait {uio}", "works")
         server(f"{command} {device.name} 1")
@@ -75,7 +91,7 @@ def is_shown(guest, server):
         equal(int(guest.attribute(uio, f"maps/map{doorbell}/size"), 16), 4096, device.name)
         guest.run(f"t refuses {uio} {doorbell}")
         equal(has_ring(guest, device), guest.arch == "x86_64", "a page for the registers alone")
-        equal(server(f"control {device.name}"), str(PEER_CHANGES | DOORBELL), "control")
+        listens(guest, server, device)
 
 
 def rings_wake(guest, server):
@@ -115,7 +131,7 @@ def first_interface(guest, server):
     equal(int(server("emits pair")), emits + 1, "emits by the register")
     equal(server("rings pair"), "0", "rings")
     server("listens pair 0")
-    for value in (0, 2):
+    for value in (0, 1, 2):
         status, output = guest.try_run(f"t write {guest.uio('pair')} {value}")
         check(status and "Invalid argument" in output, f"write of {value}: {output}")
     equal(int(server("emits pair")), emits + 1, "emits by the register")

@@ -23,6 +23,7 @@
  *	watch DEVICE MAP                as poll, with the status page mapped
  *	outlive DEVICE BYTES            have the device taken away, everything mapped
  *	hold DEVICE                     open, until killed
+ *	hold_map DEVICE MAP             likewise, with a map of one page
  *	spin DEVICE MAP BYTES           touch all of a map again and again, until killed
  *	unaligned FILE MAP BYTES        load and store at any address, as on any memory
  *	memory_type FILE MAP            print an arm64 processor's type of memory, as in MAIR_EL1
@@ -443,6 +444,13 @@ static int do_hold(char **arguments)
 	return pause();
 }
 
+static int do_hold_map(char **arguments)
+{
+	map(open_device(arguments[0], O_RDWR), number(arguments[1]), PAGE, PROT_READ, MAP_SHARED);
+	say("opened");
+	return pause();
+}
+
 static int do_spin(char **arguments)
 {
 	size_t bytes = number(arguments[2]);
@@ -538,6 +546,7 @@ static const struct {
 	{"watch", 2, do_watch},
 	{"outlive", 2, do_outlive},
 	{"hold", 1, do_hold},
+	{"hold_map", 2, do_hold_map},
 	{"spin", 3, do_spin},
 	{"unaligned", 3, do_unaligned},
 	{"memory_type", 2, do_memory_type},

@@ -192,7 +192,8 @@ static struct greeted receive_greeting(int client, enum member member)
 	assert_int_equal(receive(client, &greeted.own), own);
 	assert_true(greeted.memory >= 0 && greeted.other >= 0 && greeted.own >= 0);
 	/* There is no more to say. */
-	assert_int_equal(recv(client, &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(client, &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
 	close(client);
 	return greeted;
 }
@@ -284,6 +285,45 @@ static void who_goes_at_once_or_sends_something_harms_nobody(void **state)
 	forget(&greeted);
 	end(pair);
 	assert_int_equal(open_fds(), before);
+}
+
+static bool is_gone(int client)
+{
+	char byte;
+
+	return recv(client, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+/* What is on its way counts against all that this user sends, so it cannot be without end. */
+static void who_does_not_take_what_it_was_sent_is_the_last(void **state)
+{
+	struct pair *pair = start();
+	struct greeted greeted;
+	int first, clients[100];
+
+	(void)state;
+	first = connect_to(pair, LEFT, "doorbell");
+	serve_pair(pair);
+	for (int i = 0; i < 100; i++) {
+		clients[i] = connect_to(pair, LEFT, "doorbell");
+		serve_pair(pair);
+		assert_true(is_gone(clients[i]));
+		close(clients[i]);
+	}
+	assert_true(pair->logged > 0);
+	assert_non_null(strstr(pair->log, "does not take what it was sent"));
+	/* The other VM has nothing to do with it. */
+	greeted = ask(pair, RIGHT);
+	forget(&greeted);
+
+	/* One that has taken all makes way for the next, also if it is still there. */
+	greeted = receive_greeting(dup(first), LEFT);
+	forget(&greeted);
+	greeted = ask(pair, LEFT);
+	forget(&greeted);
+	assert_true(is_gone(first));
+	close(first);
+	end(pair);
 }
 
 /* The other's status page, as the memory function shows it. */
@@ -471,6 +511,7 @@ int main(void)
 		cmocka_unit_test(each_gets_the_others_interrupt_and_the_same_memory),
 		cmocka_unit_test(who_comes_again_gets_the_same),
 		cmocka_unit_test(who_goes_at_once_or_sends_something_harms_nobody),
+		cmocka_unit_test(who_does_not_take_what_it_was_sent_is_the_last),
 		cmocka_unit_test(who_listens_is_told_to_the_other_until_it_does_not),
 		cmocka_unit_test(one_who_comes_later_is_told_too),
 		cmocka_unit_test(what_cannot_be_is_refused_with_a_reason),

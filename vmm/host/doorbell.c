@@ -10,10 +10,12 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/host/internal.h"
@@ -25,11 +27,11 @@
 #define GREETINGS 5u
 
 /*
- * A greeting on its way. In the arena: the kernel itself notes in msg_len what has been sent, within
+ * A client and its greeting. In the arena: the kernel itself notes in msg_len what has been sent, within
  * the system call, so that after this process another one sends what is left and nothing twice.
  */
 struct greeting {
-	_Atomic int fd; /* -1: none */
+	_Atomic int fd; /* -1: no client */
 	struct mmsghdr messages[GREETINGS];
 	struct iovec iov[GREETINGS];
 	int64_t numbers[GREETINGS];
@@ -39,6 +41,7 @@ struct greeting {
 /* What changes of a side. In the arena. */
 struct side_state {
 	struct watch listener;
+	struct watch client;
 	struct greeting greeting;
 };
 
@@ -111,6 +114,7 @@ static int create_side(struct crossvm_doorbell *doorbell, unsigned int number)
 	if (!side->state)
 		return -ENOMEM;
 	side->state->listener.fd = -1;
+	side->state->client.fd = -1;
 	atomic_store(&side->state->greeting.fd, -1);
 	return 0;
 }
@@ -180,46 +184,91 @@ static void write_greeting(struct side *side)
 	write_message(greeting, 4, own, side->event_fd);
 }
 
-/*
- * Send what has not been sent, and part: the client needs nothing more. All of it is a few bytes in
- * an empty socket, which fit, so that nobody waits.
- */
-static void finish_greeting(struct side *side)
+static void part_from_client(struct side *side)
 {
 	struct greeting *greeting = &side->state->greeting;
 	const int fd = atomic_load(&greeting->fd);
-	unsigned int sent = 0;
 
 	if (fd < 0)
 		return;
-	while (sent < GREETINGS && greeting->messages[sent].msg_len > 0)
-		sent++;
-	while (sent < GREETINGS) {
-		const int count = sendmmsg(fd, &greeting->messages[sent], GREETINGS - sent,
-					   MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (count < 0 && errno != EPIPE && errno != ECONNRESET)
-			socket_warn(side->connection, doorbell_part_name,
-				    "cannot answer a client: %s", strerror(errno));
-		if (count <= 0)
-			break;
-		sent += (unsigned int)count;
-	}
+	watch_remove(side->doorbell->host, &side->state->client);
 	/* So that it gets nothing more from a process that finds it open and does not know it. */
 	shutdown(fd, SHUT_RDWR);
 	atomic_store(&greeting->fd, -1);
 	close(fd);
 }
 
+/* It has nothing to say, so it goes or breaks the rules. */
+static void client_ready(void *context, uint32_t events)
+{
+	(void)events;
+	part_from_client(context);
+}
+
+/* All of it is a few bytes in an empty socket, which fit, so that nobody waits. */
+static int send_rest(struct greeting *greeting)
+{
+	unsigned int sent = 0;
+
+	while (sent < GREETINGS && greeting->messages[sent].msg_len > 0)
+		sent++;
+	while (sent < GREETINGS) {
+		const int count = sendmmsg(atomic_load(&greeting->fd), &greeting->messages[sent],
+					   GREETINGS - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (count <= 0)
+			return -errno;
+		sent += (unsigned int)count;
+	}
+	return 0;
+}
+
+static void finish_greeting(struct side *side)
+{
+	struct greeting *greeting = &side->state->greeting;
+	int error;
+
+	if (atomic_load(&greeting->fd) < 0)
+		return;
+	error = send_rest(greeting);
+	if (!error)
+		error = watch_add(side->doorbell->host, &side->state->client,
+				  atomic_load(&greeting->fd), EPOLLIN | EPOLLRDHUP, client_ready,
+				  side);
+	if (!error)
+		return;
+	if (error != -EPIPE && error != -ECONNRESET)
+		socket_warn(side->connection, doorbell_part_name, "cannot serve a client: %s",
+			    strerror(-error));
+	part_from_client(side);
+}
+
+/*
+ * Whether the client before has what it was sent: descriptors on their way are limited for all that a
+ * user sends, so nobody may have any number of them come and take none.
+ */
+static bool has_taken_all(const struct side *side)
+{
+	const int fd = atomic_load(&side->state->greeting.fd);
+	int left = 0;
+
+	return fd < 0 || ioctl(fd, SIOCOUTQ, &left) != 0 || left == 0;
+}
+
 static void greet(struct side *side, int fd)
 {
 	if (!socket_admits(side->connection, doorbell_part_name, fd)) {
 		close(fd);
-		return;
+	} else if (!has_taken_all(side)) {
+		socket_warn(side->connection, doorbell_part_name,
+			    "a client was refused: the one before does not take what it was sent");
+		close(fd);
+	} else {
+		part_from_client(side);
+		write_greeting(side);
+		atomic_store(&side->state->greeting.fd, fd);
+		finish_greeting(side);
 	}
-	write_greeting(side);
-	atomic_store(&side->state->greeting.fd, fd);
-	finish_greeting(side);
 }
 
 static void listener_ready(void *context, uint32_t events)
@@ -277,7 +326,11 @@ static void tell_other(struct side *side, bool listens)
 
 void doorbell_control_changed(const struct host_connection *connection, uint32_t control)
 {
-	tell_other(side_of(connection), control & CROSSVM_CONTROL_DOORBELL);
+	struct side *side = side_of(connection);
+
+	/* What a client has still said as its connection was taken away counts no more. */
+	if (side->connection == connection)
+		tell_other(side, control & CROSSVM_CONTROL_DOORBELL);
 }
 
 int doorbell_install(struct host_connection *connection)
@@ -323,6 +376,7 @@ void doorbell_remove(struct host_connection *connection)
 	tell_other(side, false);
 	watch_remove(connection->vm->host, &side->state->listener);
 	wire_listener_close(&side->listener);
+	part_from_client(side);
 	side->connection = NULL;
 }
 

@@ -56,6 +56,7 @@ struct function {
 	const char *vm;
 	const char *connection;
 	const char *part; /* events, memory or doorbell */
+	bool doorbell;
 	unsigned int position;
 };
 
@@ -114,7 +115,7 @@ static int add_function(struct list *list, const struct function *function)
 	if (snprintf(path, sizeof(path), "%s/%s.%s.%s", function->socket_dir, function->vm,
 		     function->connection, function->part) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	if (!strcmp(function->part, doorbell_part_name))
+	if (function->doorbell)
 		return add_doorbell(list, function, path);
 	return add_device(list, function,
 			  json_pack("{s:s, s:{s:s, s:s}}", "driver", "vfio-user-pci", "socket",
@@ -146,6 +147,7 @@ static int add_all(struct list *list, const char *socket_dir, const char *vm,
 							 .vm = vm,
 							 .connection = connections[c].name,
 							 .part = parts[i],
+							 .doorbell = i == CROSSVM_DOORBELL_FUNCTION,
 							 .position = position});
 
 			if (error)
@@ -208,7 +210,7 @@ int crossvm_vm_qemu_args(const vm_t *vm, char ***args)
 	if (error == -ENOSPC)
 		host_log(vm->host, CROSSVM_LOG_ERROR,
 			 "VM \"%s\": QEMU has no slots for so many connections: at most %u in the "
-			 "usual layout",
+			 "usual layout, half as many with doorbells",
 			 vm->name, NUM_SLOTS * FUNCTIONS_PER_SLOT / CROSSVM_FUNCTION_COUNT);
 	free(connections);
 	return error;
