@@ -70,11 +70,13 @@ static int ask(int server, uint16_t command, const void *payload, size_t bytes, 
 	if (writev(server, out, 2) != (ssize_t)header.bytes)
 		err(1, "cannot send to crossvmd");
 	received = recvmsg(server, &in, MSG_CMSG_CLOEXEC);
-	if (received < (ssize_t)(sizeof(header) + reply_bytes))
+	if (received < (ssize_t)sizeof(header))
 		errx(1, "crossvmd does not answer command %u", command);
 	memcpy(&header, message, sizeof(header));
 	if (header.flags & VFIO_USER_FLAGS_ERROR)
 		errx(1, "crossvmd refuses command %u: %s", command, strerror((int)header.error));
+	if (received < (ssize_t)(sizeof(header) + reply_bytes))
+		errx(1, "crossvmd answers command %u with less than that takes", command);
 	memcpy(reply, message + sizeof(header), reply_bytes);
 	cmsg = CMSG_FIRSTHDR(&in);
 	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
@@ -110,14 +112,15 @@ static void *map_region(int server, uint32_t index, int protection)
 
 static void listen_at_doorbell(int server)
 {
-	struct {
-		struct vfio_user_access access;
-		uint32_t value;
-	} write = {{.offset = CROSSVM_REG_CONTROL, .region = CROSSVM_BAR_REGISTERS, .count = 4},
-		   CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_DOORBELL};
+	const uint32_t value = CROSSVM_CONTROL_OPEN | CROSSVM_CONTROL_DOORBELL;
+	struct vfio_user_access access = {.offset = CROSSVM_REG_CONTROL,
+					  .region = CROSSVM_BAR_REGISTERS,
+					  .count = sizeof(value)};
+	unsigned char write[sizeof(access) + sizeof(value)];
 
-	ask(server, VFIO_USER_REGION_WRITE, &write, sizeof(write), &write.access,
-	    sizeof(write.access));
+	memcpy(write, &access, sizeof(access));
+	memcpy(write + sizeof(access), &value, sizeof(value));
+	ask(server, VFIO_USER_REGION_WRITE, write, sizeof(write), &access, sizeof(access));
 }
 
 void path_open_doorbell_host(struct path *path, const char *vm_and_connection)
