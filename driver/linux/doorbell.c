@@ -52,13 +52,6 @@ bool crossvm_doorbell_is_of(struct device *dev, struct pci_dev *events)
 	return pdev->bus == events->bus && pdev->devfn == events->devfn + CROSSVM_DOORBELL_FUNCTION;
 }
 
-u32 crossvm_doorbell_events(const struct crossvm_connection *conn)
-{
-	if (!conn->doorbell)
-		return 0;
-	return crossvm_status_read64(&conn->doorbell->pages[!conn->member_id].emitted);
-}
-
 static bool is_heard(const struct crossvm_connection *conn)
 {
 	return crossvm_status_read64(&conn->status->listeners) >> !conn->member_id & 1;

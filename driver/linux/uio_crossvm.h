@@ -144,8 +144,6 @@ u32 crossvm_memory_connection_id(struct device *dev);
 extern struct pci_driver crossvm_doorbell_driver;
 bool crossvm_doorbell_is_beside(struct pci_dev *events);
 bool crossvm_doorbell_is_of(struct device *dev, struct pci_dev *events);
-/* How many events came by conn's doorbell, if it has one: the low half. */
-u32 crossvm_doorbell_events(const struct crossvm_connection *conn);
 /* Emit by conn's doorbell. false: nobody may have heard, emit by the register. */
 bool crossvm_doorbell_emit(struct crossvm_connection *conn);
 

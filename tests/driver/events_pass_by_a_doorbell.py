@@ -105,16 +105,17 @@ def rings_wake(guest, server):
 
 
 def spurious_rings(guest, server):
+    """They are no events: who is woken finds that nothing was counted."""
     uio = guest.uio("bell")
+    rung = server("rung bell")
     guest.start(f"t wait {uio}", "wait")
-    events = guest.attribute(uio, "event")
-    interrupts = "grep -w bell-doorbell /proc/interrupts | awk '{print $2 + $3}'"
-    before = int(guest.run(interrupts))
     server("ring bell 0")
-    guest.run(f"until [ $({interrupts}) -gt {before} ]; do usleep 20000; done")
-    equal(guest.attribute(uio, "event"), events, "count of wake-ups")
-    server("ring bell 1")
     guest.finish("wait")
+    equal(server("rung bell"), rung, "count in the page")
+    guest.start(f"t sum {uio} {BELL.status_map} 1", "sum")
+    server("ring bell 0")
+    server("ring bell 1")
+    guest.finish("sum")
 
 
 def both_work(guest, server):
@@ -218,7 +219,7 @@ def before_probe(guest, server):
     guest.run("rmmod uio_crossvm")
     server("ring pair 3")
     guest.run("insmod /uio_crossvm.ko")
-    equal(guest.attribute(guest.uio("pair"), "event"), "1", "count of wake-ups")
+    check(int(guest.attribute(guest.uio("pair"), "event")) > 0, "no wake-up")
     both_work(guest, server)
 
 
@@ -242,7 +243,7 @@ if __name__ == "__main__":
         [
             ("a doorbell is shown, and is for reading only", is_shown),
             ("of 3300 events by doorbell and register none is lost", rings_wake),
-            ("a ring without an event wakes nobody", spurious_rings),
+            ("a ring without an event is none", spurious_rings),
             ("an emit goes by the doorbell while the other member listens", both_work),
             ("a process can ring by itself", processes_ring),
             ("an emit of the first interface goes by the register", first_interface),
