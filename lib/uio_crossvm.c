@@ -270,7 +270,8 @@ static int map_to_emit(struct uio_connection *uio)
 	int error = 0;
 
 	if (uio->base.doorbell.address)
-		error = map_by_name(uio, "ring", UINT64_C(2) * CROSSVM_PAGE_BYTES, protection, &uio->ring);
+		error = map_by_name(uio, "ring", UINT64_C(2) * CROSSVM_PAGE_BYTES, protection,
+				    &uio->ring);
 	if (error)
 		return error == -ENOENT ? 0 : error; /* the driver emits */
 	return map_by_name(uio, "registers", CROSSVM_PAGE_BYTES, protection, &uio->base.registers);
