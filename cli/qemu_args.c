@@ -55,34 +55,6 @@ static void print(char **args, bool as_json)
 	json_end_array(&json);
 }
 
-static bool has_member(const struct crossvm_system_connection *connection, size_t vm)
-{
-	for (size_t i = 0; i < connection->num_members; i++) {
-		if (connection->members[i].is_vm && connection->members[i].index == vm)
-			return true;
-	}
-	return false;
-}
-
-/* @return the VM's connections in the order of the file, as crossvmd makes them; NULL: no memory. */
-static struct crossvm_qemu_connection *connections_of(const struct crossvm_system *system,
-						      size_t vm, size_t *count)
-{
-	struct crossvm_qemu_connection *connections =
-		calloc(system->num_connections + 1, sizeof(*connections));
-
-	*count = 0;
-	for (size_t i = 0; connections && i < system->num_connections; i++) {
-		if (has_member(&system->connections[i], vm))
-			connections[(*count)++] = (struct crossvm_qemu_connection){
-				.name = system->connections[i].name,
-				.single_layout = system->vms[vm].single_layout,
-				.doorbell = system->connections[i].doorbell,
-			};
-	}
-	return connections;
-}
-
 static int print_for_vm(const struct crossvm_system *system, const char *name,
 			const char *socket_dir, bool as_json)
 {
@@ -96,7 +68,7 @@ static int print_for_vm(const struct crossvm_system *system, const char *name,
 		cli_error("qemu-args: there is no VM '%s' in %s", name, system->path);
 		return CLI_NOT_FOUND;
 	}
-	connections = connections_of(system, (size_t)vm, &count);
+	connections = crossvm_system_qemu_connections(system, (size_t)vm, &count);
 	error = connections ? crossvm_qemu_args(socket_dir, name, connections, count, &args)
 			    : -ENOMEM;
 	free(connections);

@@ -105,28 +105,18 @@ static void add_boot(struct args *args, const struct lab_qemu *qemu)
 	free(more);
 }
 
-/* The functions of the VM's connections, in the order of the system file, as crossvmd adds them. */
 static int add_connections(struct args *args, const struct lab_qemu *qemu)
 {
-	const struct crossvm_system *system = qemu->system;
-	const struct crossvm_system_vm *vm = &system->vms[qemu->vm];
+	size_t count;
 	struct crossvm_qemu_connection *connections =
-		calloc(system->num_connections + 1, sizeof(*connections));
+		crossvm_system_qemu_connections(qemu->system, qemu->vm, &count);
 	char **devices = NULL;
-	size_t count = 0;
 	int error;
 
 	if (!connections)
 		return -ENOMEM;
-	for (size_t c = 0; c < system->num_connections; c++)
-		for (size_t m = 0; m < system->connections[c].num_members; m++)
-			if (system->connections[c].members[m].is_vm &&
-			    system->connections[c].members[m].index == qemu->vm)
-				connections[count++] = (struct crossvm_qemu_connection){
-					.name = system->connections[c].name,
-					.single_layout = vm->single_layout,
-					.doorbell = system->connections[c].doorbell};
-	error = crossvm_qemu_args(qemu->socket_dir, vm->name, connections, count, &devices);
+	error = crossvm_qemu_args(qemu->socket_dir, qemu->system->vms[qemu->vm].name, connections,
+				  count, &devices);
 	for (size_t i = 0; !error && devices[i]; i++)
 		add(args, "%s", devices[i]);
 	free(devices);

@@ -32,6 +32,31 @@ ssize_t crossvm_system_find_component(const struct crossvm_system *system, const
 	return -1;
 }
 
+static bool has_member(const struct crossvm_system_connection *connection, size_t vm)
+{
+	for (size_t i = 0; i < connection->num_members; i++)
+		if (connection->members[i].is_vm && connection->members[i].index == vm)
+			return true;
+	return false;
+}
+
+struct crossvm_qemu_connection *crossvm_system_qemu_connections(const struct crossvm_system *system,
+								size_t vm, size_t *count)
+{
+	struct crossvm_qemu_connection *connections =
+		calloc(system->num_connections + 1, sizeof(*connections));
+
+	*count = 0;
+	for (size_t i = 0; connections != NULL && i < system->num_connections; i++)
+		if (has_member(&system->connections[i], vm))
+			connections[(*count)++] = (struct crossvm_qemu_connection){
+				.name = system->connections[i].name,
+				.single_layout = system->vms[vm].single_layout,
+				.doorbell = system->connections[i].doorbell,
+			};
+	return connections;
+}
+
 static void free_arguments(char **arguments)
 {
 	for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)

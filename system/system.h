@@ -34,6 +34,7 @@
 #include <sys/types.h>
 
 #include <crossvm/abi.h>
+#include <crossvm/host.h>
 
 enum crossvm_arch {
 	CROSSVM_ARCH_X86_64,
@@ -108,5 +109,16 @@ void crossvm_system_free(struct crossvm_system *system);
 /* Index of the VM or component of that name, or -1. */
 ssize_t crossvm_system_find_vm(const struct crossvm_system *system, const char *name);
 ssize_t crossvm_system_find_component(const struct crossvm_system *system, const char *name);
+
+/*
+ * A VM's connections as crossvm_qemu_args() takes them: in the order of the file, as crossvmd makes
+ * them.
+ *
+ * @vm: index of the VM.
+ * @count: set to how many there are.
+ * @return them, to be freed with free(), names staying the system's; NULL: no memory.
+ */
+struct crossvm_qemu_connection *crossvm_system_qemu_connections(const struct crossvm_system *system,
+								size_t vm, size_t *count);
 
 #endif
