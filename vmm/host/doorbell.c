@@ -324,6 +324,14 @@ static void tell_other(struct side *side, bool listens)
 					    listens);
 }
 
+/* What its guest has last said, if there is one. */
+static void tell_control(struct side *side)
+{
+	if (side->connection)
+		tell_other(side, side->connection->connection->device.state->control &
+					 CROSSVM_CONTROL_DOORBELL);
+}
+
 void doorbell_control_changed(const struct host_connection *connection, uint32_t control)
 {
 	struct side *side = side_of(connection);
@@ -361,9 +369,7 @@ int doorbell_install(struct host_connection *connection)
 		doorbell_remove(connection);
 		return error;
 	}
-	if (other->connection)
-		doorbell_control_changed(other->connection,
-					 other->connection->connection->device.state->control);
+	tell_control(other_side(side));
 	return 0;
 }
 
@@ -386,10 +392,7 @@ void doorbells_resume(struct crossvm_host *host)
 		for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++) {
 			struct side *side = &d->sides[i];
 
-			if (!side->connection)
-				continue;
-			tell_other(side, side->connection->connection->device.state->control &
-						 CROSSVM_CONTROL_DOORBELL);
+			tell_control(side);
 			finish_greeting(side);
 		}
 }
