@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "cli/report.h"
-#include "system/size.h"
+#include "systemfile/size.h"
 
 #define MAX_SHORT_OPTIONS 64
 

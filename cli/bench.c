@@ -9,7 +9,7 @@
 #include "cli/channel.h"
 #include "cli/json.h"
 #include "cli/report.h"
-#include "system/size.h"
+#include "systemfile/size.h"
 
 #define TRIPS_MAX  200000
 #define TRIP_BYTES 64

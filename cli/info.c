@@ -8,7 +8,7 @@
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/words.h"
-#include "system/size.h"
+#include "systemfile/size.h"
 
 static const struct option options[] = {
 	CLI_OPTIONS_OPEN,

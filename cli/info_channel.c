@@ -7,7 +7,7 @@
 
 #include <crossvm/channel.h>
 
-#include "system/size.h"
+#include "systemfile/size.h"
 
 struct found {
 	bool queue;

@@ -6,7 +6,7 @@
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/words.h"
-#include "system/size.h"
+#include "systemfile/size.h"
 
 static const struct option options[] = {
 	{"names", no_argument, NULL, 'n'},

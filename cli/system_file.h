@@ -5,7 +5,7 @@
 #ifndef CROSSVM_CLI_SYSTEM_FILE_H
 #define CROSSVM_CLI_SYSTEM_FILE_H
 
-#include "system/system.h"
+#include "systemfile/system.h"
 
 /* Read path or report all mistakes in it. @return an exit code. */
 int cli_system_read(const char *path, struct crossvm_system **system);

@@ -14,7 +14,7 @@
 #include "daemon/sandbox.h"
 #include "daemon/server.h"
 #include "daemon/watchdog.h"
-#include "system/system.h"
+#include "systemfile/system.h"
 
 enum exit_status {
 	EXIT_STATUS_OK = 0,

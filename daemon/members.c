@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "system/size.h"
+#include "systemfile/size.h"
 
 /* What guests do, as the host tells it; context is the member. */
 

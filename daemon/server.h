@@ -16,7 +16,7 @@
 #include "daemon/log.h"
 #include "daemon/rights.h"
 #include "daemon/route.h"
-#include "system/system.h"
+#include "systemfile/system.h"
 
 /* In the arena. */
 struct server_state {

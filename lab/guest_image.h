@@ -6,7 +6,7 @@
 #ifndef CROSSVM_LAB_GUEST_IMAGE_H
 #define CROSSVM_LAB_GUEST_IMAGE_H
 
-#include "system/system.h"
+#include "systemfile/system.h"
 
 struct lab_guest_parts {
 	const char *agent; /* paths on the host */

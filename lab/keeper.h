@@ -18,7 +18,7 @@
 #include "lab/paths.h"
 #include "lab/rundir.h"
 #include "lab/spawn.h"
-#include "system/system.h"
+#include "systemfile/system.h"
 
 struct lab_keeper;
 struct lab_vm;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The lab: boots the VMs of a system file, with crossvmd and a small guest, for the demo, for tests,
- * and for people who develop guest software. lab/README.md explains it. May include system/ and
+ * and for people who develop guest software. lab/README.md explains it. May include systemfile/ and
  * nothing above it; knows the daemon and the command as programs only.
  */
 #ifndef CROSSVM_LAB_LAB_H

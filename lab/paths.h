@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stddef.h>
 
-#include "system/system.h"
+#include "systemfile/system.h"
 
 #define LAB_ARCHES 2 /* of enum crossvm_arch */
 

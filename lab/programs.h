@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "lab/cpio.h"
-#include "system/system.h"
+#include "systemfile/system.h"
 
 /*
  * @destination: absolute path in the guest.

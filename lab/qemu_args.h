@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "lab/accel.h"
-#include "system/system.h"
+#include "systemfile/system.h"
 
 struct lab_qemu {
 	const char *program;

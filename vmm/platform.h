@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a platform brings so that the core of vmm/ can implement <cross_vm_connection.h> on it. A
- * program links the core and exactly one platform: vmm/host (Linux), vmm/sel4, or a test's fake.
+ * program links the core and exactly one platform: vmm/linux (Linux), vmm/sel4, or a test's fake.
  *
  * A connection's life, as the platform sees it:
  *

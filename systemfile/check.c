@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "systemfile/check.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "systemfile/size.h"
+
+#define MAX_VMS          256u
+#define MAX_COMPONENTS   256u
+#define MIN_MEMORY_BYTES (UINT64_C(32) << 20)
+#define MEMORY_STEP      (UINT64_C(1) << 20)
+#define NAME_CHARACTERS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+void crossvm_check_name(struct crossvm_check *check, size_t line, const char *what,
+			const char *name, char *buffer)
+{
+	size_t bytes = strlen(name);
+
+	if (bytes == 0) {
+		crossvm_report_add(check->report, line, "empty name of a %s; give it one", what);
+	} else if (bytes > CROSSVM_NAME_MAX) {
+		crossvm_report_add(check->report, line,
+				   "%s name %s has %zu characters; at most %u are possible", what,
+				   crossvm_report_quote(name).text, bytes, CROSSVM_NAME_MAX);
+	} else if (name[strspn(name, NAME_CHARACTERS)] != '\0' || name[0] == '.' ||
+		   name[0] == '-') {
+		crossvm_report_add(check->report, line,
+				   "%s name %s; use letters, digits, '_', '.' and '-', and begin "
+				   "with neither '.' nor '-'",
+				   what, crossvm_report_quote(name).text);
+	} else {
+		memcpy(buffer, name, bytes + 1);
+	}
+}
+
+/* A number that is an id, in full; -1 has a meaning of its own and is none. */
+static bool parse_id(const char *text, unsigned int *id)
+{
+	char *end = NULL;
+	unsigned long value;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*end != '\0' || errno != 0 || value >= (unsigned int)-1)
+		return false;
+	*id = (unsigned int)value;
+	return true;
+}
+
+static int look_up_user(const char *name, uid_t *user)
+{
+	char buffer[4096];
+	struct passwd entry;
+	struct passwd *found = NULL;
+
+	if (parse_id(name, user))
+		return 0;
+	if (getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
+		return -ENOENT;
+	*user = found->pw_uid;
+	return 0;
+}
+
+static int look_up_group(const char *name, gid_t *group)
+{
+	char buffer[65536];
+	struct group entry;
+	struct group *found = NULL;
+
+	if (parse_id(name, group))
+		return 0;
+	if (getgrnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
+		return -ENOENT;
+	*group = found->gr_gid;
+	return 0;
+}
+
+/* user and group of the entry at "list/index". */
+static void check_people(struct crossvm_check *check, const char *list, size_t index,
+			 const char *user_name, const char *group_name, uid_t *user, gid_t *group)
+{
+	*user = (uid_t)-1;
+	*group = (gid_t)-1;
+	if (user_name != NULL && look_up_user(user_name, user) != 0)
+		crossvm_report_add(check->report,
+				   crossvm_outline_line(check->outline, "%s/%zu/user", list, index),
+				   "user %s is not known here; create it, or name another",
+				   crossvm_report_quote(user_name).text);
+	if (group_name != NULL && look_up_group(group_name, group) != 0)
+		crossvm_report_add(
+			check->report,
+			crossvm_outline_line(check->outline, "%s/%zu/group", list, index),
+			"group %s is not known here; create it, or name another",
+			crossvm_report_quote(group_name).text);
+}
+
+static void check_arch(struct crossvm_check *check, size_t index)
+{
+	const char *arch = check->raw->vms[index].arch;
+
+	if (arch == NULL || strcmp(arch, "x86_64") == 0)
+		check->system->vms[index].arch = CROSSVM_ARCH_X86_64;
+	else if (strcmp(arch, "aarch64") == 0)
+		check->system->vms[index].arch = CROSSVM_ARCH_AARCH64;
+	else
+		crossvm_report_add(
+			check->report, crossvm_outline_line(check->outline, "vms/%zu/arch", index),
+			"arch %s; write x86_64 or aarch64", crossvm_report_quote(arch).text);
+}
+
+static void check_layout(struct crossvm_check *check, size_t index)
+{
+	const char *layout = check->raw->vms[index].layout;
+
+	if (layout == NULL || strcmp(layout, "split") == 0)
+		check->system->vms[index].single_layout = false;
+	else if (strcmp(layout, "single") == 0)
+		check->system->vms[index].single_layout = true;
+	else
+		crossvm_report_add(check->report,
+				   crossvm_outline_line(check->outline, "vms/%zu/layout", index),
+				   "layout %s; write split, or single for old guest software",
+				   crossvm_report_quote(layout).text);
+}
+
+static void check_memory(struct crossvm_check *check, size_t index)
+{
+	const char *memory = check->raw->vms[index].memory;
+	uint64_t *bytes = &check->system->vms[index].memory_bytes;
+	size_t line = crossvm_outline_line(check->outline, "vms/%zu/memory", index);
+
+	if (memory == NULL)
+		return;
+	if (crossvm_size_parse(memory, bytes) != 0)
+		crossvm_report_add(check->report, line,
+				   "memory %s is not a size; write it like 512 MiB",
+				   crossvm_report_quote(memory).text);
+	else if (*bytes < MIN_MEMORY_BYTES || *bytes % MEMORY_STEP != 0)
+		crossvm_report_add(check->report, line,
+				   "memory %s; a VM needs whole MiB, and %s at least",
+				   crossvm_report_quote(memory).text,
+				   crossvm_size_format(MIN_MEMORY_BYTES).text);
+}
+
+static int check_file(struct crossvm_check *check, size_t vm, size_t index)
+{
+	const struct raw_file *raw = &check->raw->vms[vm].files[index];
+	struct crossvm_system_file *file = &check->system->vms[vm].files[index];
+	size_t line = crossvm_outline_line(check->outline, "vms/%zu/files/%zu", vm, index);
+	char *end = NULL;
+	int written;
+
+	if (raw->source[0] == '/')
+		written = asprintf(&file->source, "%s", raw->source);
+	else
+		written = asprintf(&file->source, "%s/%s", check->directory, raw->source);
+	if (written < 0)
+		file->source = NULL;
+	file->destination = strdup(raw->destination);
+	if (file->source == NULL || file->destination == NULL)
+		return -ENOMEM;
+	if (raw->source[0] == '\0')
+		crossvm_report_add(check->report, line, "empty source; name a file of this host");
+	if (raw->destination[0] != '/' || strstr(raw->destination, "/..") != NULL ||
+	    raw->destination[strlen(raw->destination) - 1] == '/')
+		crossvm_report_add(check->report, line,
+				   "destination %s; name a file in the VM, from '/' on and "
+				   "without '..'",
+				   crossvm_report_quote(raw->destination).text);
+	if (raw->mode == NULL)
+		return 0;
+	file->mode = (mode_t)strtoul(raw->mode, &end, 8);
+	if (raw->mode[0] < '0' || raw->mode[0] > '7' || *end != '\0' || file->mode == 0 ||
+	    file->mode > 07777)
+		crossvm_report_add(check->report, line, "mode %s; write it in octal, like 0755",
+				   crossvm_report_quote(raw->mode).text);
+	return 0;
+}
+
+ssize_t crossvm_check_find(const struct raw_system *raw, bool is_vm, const char *name)
+{
+	size_t count = is_vm ? raw->vms_count : raw->components_count;
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(is_vm ? raw->vms[i].name : raw->components[i].name, name) == 0)
+			return (ssize_t)i;
+	return -1;
+}
+
+/* VMs and components share one set of names, since peers see both: the first of a name keeps it. */
+static void check_unique(struct crossvm_check *check, bool is_vm, size_t index)
+{
+	const char *name = is_vm ? check->raw->vms[index].name : check->raw->components[index].name;
+	ssize_t vm = crossvm_check_find(check->raw, true, name);
+	ssize_t component = crossvm_check_find(check->raw, false, name);
+
+	if (is_vm ? (size_t)vm == index : vm < 0 && (size_t)component == index)
+		return;
+	crossvm_report_add(check->report,
+			   crossvm_outline_line(check->outline, "%s/%zu/name",
+						is_vm ? "vms" : "components", index),
+			   "%s %s has a name that is taken (line %zu); choose another",
+			   is_vm ? "VM" : "component", crossvm_report_quote(name).text,
+			   crossvm_outline_line(check->outline, "%s/%zd/name",
+						vm >= 0 ? "vms" : "components",
+						vm >= 0 ? vm : component));
+}
+
+/* kernel_args or qemu_args, by the name of its key. */
+static int check_arguments(struct crossvm_check *check, size_t vm, const char *key, char **raw,
+			   size_t count, char ***arguments)
+{
+	if (count == 0)
+		return 0;
+	*arguments = calloc(count + 1, sizeof(**arguments));
+	if (*arguments == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		(*arguments)[i] = strdup(raw[i]);
+		if ((*arguments)[i] == NULL)
+			return -ENOMEM;
+		if (raw[i][0] == '\0')
+			crossvm_report_add(
+				check->report,
+				crossvm_outline_line(check->outline, "vms/%zu/%s/%zu", vm, key, i),
+				"empty argument in %s; remove it", key);
+	}
+	return 0;
+}
+
+static int check_vm(struct crossvm_check *check, size_t index)
+{
+	const struct raw_vm *raw = &check->raw->vms[index];
+	struct crossvm_system_vm *vm = &check->system->vms[index];
+
+	crossvm_check_name(check, crossvm_outline_line(check->outline, "vms/%zu/name", index), "VM",
+			   raw->name, vm->name);
+	check_unique(check, true, index);
+	check_people(check, "vms", index, raw->user, raw->group, &vm->user, &vm->group);
+	check_arch(check, index);
+	check_layout(check, index);
+	check_memory(check, index);
+	if (check_arguments(check, index, "kernel_args", raw->kernel_args, raw->kernel_args_count,
+			    &vm->kernel_args) != 0 ||
+	    check_arguments(check, index, "qemu_args", raw->qemu_args, raw->qemu_args_count,
+			    &vm->qemu_args) != 0)
+		return -ENOMEM;
+	if (raw->files_count == 0)
+		return 0;
+	vm->files = calloc(raw->files_count, sizeof(*vm->files));
+	if (vm->files == NULL)
+		return -ENOMEM;
+	vm->num_files = raw->files_count;
+	for (size_t i = 0; i < vm->num_files; i++)
+		if (check_file(check, index, i) != 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* @return whether the list's length is possible. */
+static bool check_count(struct crossvm_check *check, const char *list, size_t count, size_t most)
+{
+	if (count <= most)
+		return true;
+	crossvm_report_add(check->report,
+			   crossvm_outline_line(check->outline, "%s/%zu", list, most),
+			   "%zu %s; at most %zu are possible in one system", count, list, most);
+	return false;
+}
+
+int crossvm_check_vms(struct crossvm_check *check)
+{
+	struct crossvm_system *system = check->system;
+
+	if (check->raw->vms_count == 0 ||
+	    !check_count(check, "vms", check->raw->vms_count, MAX_VMS))
+		return 0;
+	system->vms = calloc(check->raw->vms_count, sizeof(*system->vms));
+	if (system->vms == NULL)
+		return -ENOMEM;
+	system->num_vms = check->raw->vms_count;
+	for (size_t i = 0; i < system->num_vms; i++)
+		if (check_vm(check, i) != 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int crossvm_check_components(struct crossvm_check *check)
+{
+	struct crossvm_system *system = check->system;
+
+	if (check->raw->components_count == 0 ||
+	    !check_count(check, "components", check->raw->components_count, MAX_COMPONENTS))
+		return 0;
+	system->components = calloc(check->raw->components_count, sizeof(*system->components));
+	if (system->components == NULL)
+		return -ENOMEM;
+	system->num_components = check->raw->components_count;
+	for (size_t i = 0; i < system->num_components; i++) {
+		const struct raw_component *raw = &check->raw->components[i];
+		struct crossvm_system_component *component = &system->components[i];
+
+		crossvm_check_name(check,
+				   crossvm_outline_line(check->outline, "components/%zu/name", i),
+				   "component", raw->name, component->name);
+		check_unique(check, false, i);
+		check_people(check, "components", i, raw->user, raw->group, &component->user,
+			     &component->group);
+	}
+	return 0;
+}
