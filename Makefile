@@ -27,7 +27,7 @@ packages: ## install the Debian packages that building and testing need
 
 .PHONY: setup
 setup: packages ## get all that VMs need as well (QEMU, kernels) below build/
-	@for what in qemu kernel busybox; do setup/$$what >/dev/null || exit; done
+	@for what in qemu kernel busybox; do setup/vm/$$what >/dev/null || exit; done
 
 .PHONY: demo
 demo: setup all ## VMs and components exchange data, before your eyes
@@ -37,12 +37,12 @@ demo: setup all ## VMs and components exchange data, before your eyes
 
 .PHONY: check
 check: setup ## run all tests that take minutes
-	@setup/cbmc >/dev/null
+	@setup/build/cbmc >/dev/null
 	@tests/run check
 
 .PHONY: check-long
 check-long: setup ## and those that take longer
-	@setup/cbmc >/dev/null
+	@setup/build/cbmc >/dev/null
 	@tests/run check-long
 
 .PHONY: bench
