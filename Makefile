@@ -13,6 +13,21 @@ OPTIONS   :=
 CHECK     := build/check
 CLANG     := build/clang
 
+# The lists of setup/packages that each goal needs.
+LISTS_all        := build
+LISTS_install    := build
+LISTS_setup      := build lab
+LISTS_demo       := build lab
+LISTS_check      := build lab lint test
+LISTS_check-long := build lab lint test
+LISTS_coverage   := build lab test
+LISTS_lint       := build lab lint
+LISTS_format     := lint
+LISTS_bench      := build lab bench
+LISTS_packages   := build lab lint test
+LISTS := $(or $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(LISTS_$(goal)))),build)
+export MESON
+
 .PHONY: all
 all: $(RELEASE)/build.ninja ## build all programs and libraries, optimised, in build/release
 	$(NINJA) -C $(RELEASE) $$($(PRODUCTS))
@@ -23,7 +38,7 @@ help: ## list these targets
 
 .PHONY: packages
 packages: ## install the Debian packages that building and testing need
-	@setup/packages
+	@setup/packages/install $(LISTS)
 
 .PHONY: setup
 setup: packages ## get all that VMs need as well (QEMU, kernels) below build/
@@ -75,4 +90,4 @@ PRODUCTS := meson introspect $(RELEASE) --targets | \
 
 # The optimised tree; the other trees are set up by tests/run.
 $(RELEASE)/build.ninja: packages
-	@test -f $@ || $(MESON) setup --prefix=$(PREFIX) --buildtype=$(BUILDTYPE) $(OPTIONS) $(RELEASE) .
+	@setup/build/configure $(RELEASE) --prefix=$(PREFIX) --buildtype=$(BUILDTYPE) $(OPTIONS)
