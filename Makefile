@@ -14,17 +14,18 @@ CHECK     := build/check
 CLANG     := build/clang
 
 # The lists of setup/packages that each goal needs.
-LISTS_all        := build
-LISTS_install    := build
-LISTS_setup      := build lab
-LISTS_demo       := build lab
-LISTS_check      := build lab lint test
-LISTS_check-long := build lab lint test
-LISTS_coverage   := build lab test
-LISTS_lint       := build lab lint
-LISTS_format     := lint
-LISTS_bench      := build lab bench
-LISTS_packages   := build lab lint test
+LISTS_all         := build
+LISTS_install     := build
+LISTS_setup       := build lab
+LISTS_demo        := build lab
+LISTS_check       := build lab lint test
+LISTS_check-quick := build lab lint test
+LISTS_check-long  := build lab lint test
+LISTS_coverage    := build lab test
+LISTS_lint        := build lab lint
+LISTS_format      := lint
+LISTS_bench       := build lab bench
+LISTS_packages    := build lab lint test
 LISTS := $(or $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(LISTS_$(goal)))),build)
 export MESON
 
@@ -49,6 +50,10 @@ demo: setup all ## VMs and components exchange data, before your eyes
 	@examples/demo/run
 	@if [ -e build/kernel/aarch64-bookworm/release ]; then examples/mixed/run; \
 	else echo "examples/mixed/run shows an arm64 VM beside an x86-64 one (downloads what that needs)"; fi
+
+.PHONY: check-quick
+check-quick: setup ## find most mistakes, within three minutes once the tree has been built
+	@tests/run check-quick
 
 .PHONY: check
 check: setup ## run all tests that take minutes
