@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "server/guard.h"
 #include "server/internal.h"
 
 static const char eventfd_link[] = "anon_inode:[eventfd]";
@@ -104,10 +105,24 @@ void server_destroy(struct server *server)
 				.closing = {.work = -1, .done = -1, .timer = -1, .tombstone = -1}};
 }
 
+/* Somebody has taken memory away that we share with it, and there was none to replace it. */
+static void tell_guard_notes(struct server *server)
+{
+	struct guard_note note;
+
+	while (guard_take_note(&note))
+		log_limited(&server->log, &server->state->guard_limit, CROSSVM_LOG_ERROR,
+			    "%zu bytes of memory shared with a client cannot be had: the client has "
+			    "freed them, and the machine has no more; this process goes on without "
+			    "them",
+			    note.bytes);
+}
+
 int server_turn(struct server *server, int timeout_ms)
 {
 	const int served = watches_turn(server->watches, timeout_ms);
 
+	tell_guard_notes(server);
 	closing_flush(&server->closing);
 	/* What was served may have left something for others: without closers it is closed by now. */
 	if (served > 0 && !server->closing.closers)

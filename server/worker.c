@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/guard.h"
 #include "server/internal.h"
 #include "server/processes.h"
 
@@ -132,6 +133,8 @@ static int begin(struct worker *worker, bool crashed)
 
 	if (!error)
 		error = ticks_prepare();
+	if (!error)
+		error = guard_start();
 	if (!error)
 		error = server_renew(server, crashed);
 	if (error)

@@ -42,7 +42,10 @@ struct vfio_user_region {
 };
 
 struct vfio_user_ops {
-	/* Access to a region; within its bounds, and as readable and writable say. */
+	/*
+	 * Access to a region; within its bounds, and as readable and writable say. Of an access that
+	 * begins within and ends beyond, only the part within comes here.
+	 */
 	void (*read)(void *context, uint32_t region, uint64_t offset, void *data, size_t bytes);
 	void (*write)(void *context, uint32_t region, uint64_t offset, const void *data,
 		      size_t bytes);

@@ -221,7 +221,9 @@ void crossvm_doorbell_destroy(struct crossvm_doorbell *doorbell);
 /*
  * A dataport's memory: a memory fd of exactly bytes (whole pages), all of it allocated now, sealed
  * so that nobody can change its size, and of mode 0600 so that nobody else's read-only descriptor
- * can be opened again for writing.
+ * can be opened again for writing. Whoever has it for writing can still free its pages: they are
+ * allocated again, zeroed, when somebody touches them, and if there is no memory left then, that is a
+ * SIGBUS.
  */
 int crossvm_dataport_create(const char *name, size_t bytes, int *fd);
 
