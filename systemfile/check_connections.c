@@ -9,8 +9,6 @@
 
 #include "systemfile/size.h"
 
-#define MAX_CONNECTIONS 4096u
-
 static size_t member_line(const struct crossvm_check *check, size_t connection, size_t member,
 			  const char *key)
 {
@@ -67,7 +65,7 @@ static bool check_reference(struct crossvm_check *check, size_t connection, size
 		return false;
 	}
 	member->is_vm = raw->vm != NULL;
-	found = crossvm_check_find(check->raw, member->is_vm, name);
+	found = crossvm_names_find(member->is_vm ? &check->vms : &check->components, name);
 	if (found < 0) {
 		crossvm_report_add(
 			check->report,
@@ -137,11 +135,7 @@ static int check_members(struct crossvm_check *check, size_t index)
 		crossvm_report_add(check->report, line,
 				   "a connection with %zu member%s; it joins two at least", count,
 				   count == 1 ? "" : "s");
-	if (count > CROSSVM_MAX_MEMBERS)
-		crossvm_report_add(check->report, line,
-				   "a connection with %zu members; at most %u are possible", count,
-				   CROSSVM_MAX_MEMBERS);
-	if (count == 0 || count > CROSSVM_MAX_MEMBERS)
+	if (count == 0)
 		return 0;
 	connection->members = calloc(count, sizeof(*connection->members));
 	if (connection->members == NULL)
@@ -238,21 +232,19 @@ static void check_name(struct crossvm_check *check, size_t index)
 {
 	struct crossvm_system_connection *connections = check->system->connections;
 	size_t line = crossvm_outline_line(check->outline, "connections/%zu/name", index);
+	ssize_t first;
 
 	crossvm_check_name(check, line, "connection", check->raw->connections[index].name,
 			   connections[index].name);
 	if (connections[index].name[0] == '\0')
 		return;
-	for (size_t i = 0; i < index; i++) {
-		if (strcmp(connections[i].name, connections[index].name) != 0)
-			continue;
-		crossvm_report_add(check->report, line,
-				   "connection '%s' is there already (line %zu); choose another "
-				   "name",
-				   connections[i].name,
-				   crossvm_outline_line(check->outline, "connections/%zu/name", i));
-		return;
-	}
+	first = crossvm_names_find(&check->connections, connections[index].name);
+	if ((size_t)first != index)
+		crossvm_report_add(
+			check->report, line,
+			"connection '%s' is there already (line %zu); choose another name",
+			connections[index].name,
+			crossvm_outline_line(check->outline, "connections/%zd/name", first));
 }
 
 static int check_connection(struct crossvm_check *check, size_t index)
@@ -353,10 +345,10 @@ int crossvm_check_connections(struct crossvm_check *check)
 	size_t count = check->raw->connections_count;
 	size_t line = crossvm_outline_line(check->outline, "connections");
 
-	if (count == 0 || count > MAX_CONNECTIONS) {
-		crossvm_report_add(check->report, line,
-				   "%zu connections; a system has 1 to %u of them", count,
-				   MAX_CONNECTIONS);
+	if (count == 0) {
+		crossvm_report_add(
+			check->report, line,
+			"no connection; write at least one, or there is nothing to serve");
 		return 0;
 	}
 	system->connections = calloc(count, sizeof(*system->connections));

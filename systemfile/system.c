@@ -13,8 +13,7 @@
 #include "systemfile/outline.h"
 #include "systemfile/report.h"
 #include "systemfile/schema.h"
-
-#define MAX_FILE_BYTES (1u << 20)
+#include "systemfile/text.h"
 
 ssize_t crossvm_system_find_vm(const struct crossvm_system *system, const char *name)
 {
@@ -117,11 +116,16 @@ static int check_all(struct crossvm_check *check)
 	slash = strrchr(directory, '/');
 	*slash = '\0';
 	check->directory = directory;
-	error = crossvm_check_vms(check);
+	error = crossvm_check_make_names(check);
+	if (!error)
+		error = crossvm_check_vms(check);
 	if (!error)
 		error = crossvm_check_components(check);
 	if (!error)
 		error = crossvm_check_connections(check);
+	crossvm_names_destroy(&check->vms);
+	crossvm_names_destroy(&check->components);
+	crossvm_names_destroy(&check->connections);
 	free(directory);
 	if (error)
 		return error;
@@ -134,8 +138,10 @@ static int parse(const char *text, size_t bytes, struct crossvm_report *report,
 	struct crossvm_check check = {.report = report};
 	struct crossvm_outline *outline = NULL;
 	struct raw_system *raw = NULL;
-	int error = crossvm_outline_read(text, bytes, report, &outline);
+	int error = crossvm_text_check(text, bytes, report);
 
+	if (!error)
+		error = crossvm_outline_read(text, bytes, report, &outline);
 	if (error)
 		return error;
 	crossvm_schema_check(outline, report);
@@ -165,7 +171,7 @@ int crossvm_system_parse(const char *path, const char *text, size_t bytes,
 	if (error == -ENOMEM)
 		crossvm_report_add(&report, 0, "not enough memory; close other programs");
 	if (error)
-		*message = report.text;
+		*message = crossvm_report_take(&report);
 	return error;
 }
 
@@ -187,7 +193,7 @@ static int open_file(struct crossvm_report *report)
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
 		crossvm_report_add(report, 0, "not a regular file; name a system file");
 		error = -EINVAL;
-	} else if (status.st_size > (off_t)MAX_FILE_BYTES) {
+	} else if (status.st_size > (off_t)CROSSVM_TEXT_MAX_BYTES) {
 		crossvm_report_add(report, 0,
 				   "%lld bytes are too many for a system file; at most 1 MiB",
 				   (long long)status.st_size);
@@ -227,15 +233,15 @@ int crossvm_system_read(const char *path, struct crossvm_system **system, char *
 	ssize_t bytes;
 
 	if (fd < 0) {
-		*message = report.text;
+		*message = crossvm_report_take(&report);
 		return fd;
 	}
-	text = malloc(MAX_FILE_BYTES);
-	bytes = text == NULL ? -ENOMEM : read_all(fd, text, MAX_FILE_BYTES);
+	text = malloc(CROSSVM_TEXT_MAX_BYTES + 1); /* one more tells that it has grown meanwhile */
+	bytes = text == NULL ? -ENOMEM : read_all(fd, text, CROSSVM_TEXT_MAX_BYTES + 1);
 	close(fd);
 	if (bytes < 0) {
 		crossvm_report_add(&report, 0, "cannot be read: %s", strerror((int)-bytes));
-		*message = report.text;
+		*message = crossvm_report_take(&report);
 		free(text);
 		return (int)bytes;
 	}
