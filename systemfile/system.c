@@ -138,7 +138,7 @@ static int parse(const char *text, size_t bytes, struct crossvm_report *report,
 	struct crossvm_check check = {.report = report};
 	struct crossvm_outline *outline = NULL;
 	struct raw_system *raw = NULL;
-	int error = crossvm_text_check(text, bytes, report);
+	int error = crossvm_text_check(&text, &bytes, report);
 
 	if (!error)
 		error = crossvm_outline_read(text, bytes, report, &outline);

@@ -12,7 +12,12 @@
 
 #define CROSSVM_TEXT_MAX_BYTES (1u << 20)
 
-/* @return 0, or -EINVAL with a message in report. */
-int crossvm_text_check(const char *text, size_t bytes, struct crossvm_report *report);
+/*
+ * Check a text, and take the byte order mark of UTF-8 off its beginning, with which some editors begin
+ * a file: libyaml would count it as a column, and find the first key indented.
+ *
+ * @return 0, or -EINVAL with a message in report.
+ */
+int crossvm_text_check(const char **text, size_t *bytes, struct crossvm_report *report);
 
 #endif
