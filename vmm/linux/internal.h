@@ -13,6 +13,7 @@
 #include <crossvm/host.h>
 
 #include "vfio_user/session.h"
+#include "vmm/linux/qemu_functions.h"
 #include "vmm/platform.h"
 #include "wire/listener.h"
 #include "wire/wire.h"
@@ -149,9 +150,6 @@ struct function_state {
 	struct watch unmask;
 };
 
-/* "events" or "memory": the end of its socket's name. */
-const char *function_part_name(enum crossvm_function number);
-
 int function_open(struct host_function *function);
 void function_close(struct host_function *function);
 /* Go on after another process. */
@@ -183,7 +181,6 @@ void socket_pause_accepting(struct crossvm_host *host, bool paused);
 
 /* doorbell.c */
 
-extern const char *const doorbell_part_name; /* as function_part_name() */
 /* All but the first accept a connection without a doorbell. */
 void doorbell_control_changed(const struct host_connection *connection, uint32_t control);
 int doorbell_install(struct host_connection *connection); /* -errno after a message */

@@ -28,26 +28,31 @@ int socket_listen(const struct host_connection *connection, const char *part,
 		  struct wire_listener *listener)
 {
 	const struct crossvm_vm *vm = connection->vm;
-	char path[sizeof(listener->address.sun_path) + 1];
-	const int length = snprintf(path, sizeof(path), "%s/%s.%s.%s", vm->socket_dir, vm->name,
-				    connection->connection->options.name, part);
-	int error = -ENAMETOOLONG;
+	char path[CROSSVM_SOCKET_PATH_BYTES];
+	const size_t excess = crossvm_socket_path(vm->socket_dir, vm->name,
+						  connection->connection->options.name, part, path);
+	int error;
 
-	if (length < (int)sizeof(path))
-		error = wire_listen(
-			&(struct wire_listener_options){.kind = WIRE_STREAM,
-							.path = path,
-							.allowed_user = vm->allowed_user,
-							.allowed_group = vm->allowed_group,
-							.mode = vm->socket_mode,
-							.anyone = true},
-			listener);
+	if (excess > 0) {
+		crossvm_vmm_error(
+			connection->connection,
+			"the socket \"%s...\" has a path that is %zu character%s too long; "
+			"shorten a name, or choose a directory with a shorter path",
+			path, excess, excess == 1 ? "" : "s");
+		return -ENAMETOOLONG;
+	}
+	error = wire_listen(&(struct wire_listener_options){.kind = WIRE_STREAM,
+							    .path = path,
+							    .allowed_user = vm->allowed_user,
+							    .allowed_group = vm->allowed_group,
+							    .mode = vm->socket_mode,
+							    .anyone = true},
+			    listener);
 	if (error)
 		crossvm_vmm_error(connection->connection, "cannot listen at \"%s\": %s; %s", path,
 				  strerror(-error),
-				  error == -EADDRINUSE ? "end the process that does"
-				  : error == -ENAMETOOLONG
-					  ? "choose a directory with a shorter name"
+				  error == -EADDRINUSE
+					  ? "end the process that does"
 					  : "check the directory and the rights to it");
 	return error;
 }
