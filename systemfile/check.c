@@ -38,6 +38,13 @@ void crossvm_check_name(struct crossvm_check *check, size_t line, const char *wh
 	}
 }
 
+size_t crossvm_check_member_line(const struct crossvm_check *check, size_t connection,
+				 size_t member, const char *key)
+{
+	return crossvm_outline_line(check->outline, "connections/%zu/members/%zu/%s", connection,
+				    member, key);
+}
+
 /* A number that is an id, in full; -1 has a meaning of its own and is none. */
 static bool parse_id(const char *text, unsigned int *id)
 {

@@ -39,6 +39,16 @@ static bool has_member(const struct crossvm_system_connection *connection, size_
 	return false;
 }
 
+struct crossvm_qemu_connection crossvm_system_qemu_connection(const struct crossvm_system *system,
+							      size_t vm, size_t connection)
+{
+	return (struct crossvm_qemu_connection){
+		.name = system->connections[connection].name,
+		.single_layout = system->vms[vm].single_layout,
+		.doorbell = system->connections[connection].doorbell,
+	};
+}
+
 struct crossvm_qemu_connection *crossvm_system_qemu_connections(const struct crossvm_system *system,
 								size_t vm, size_t *count)
 {
@@ -48,11 +58,7 @@ struct crossvm_qemu_connection *crossvm_system_qemu_connections(const struct cro
 	*count = 0;
 	for (size_t i = 0; connections != NULL && i < system->num_connections; i++)
 		if (has_member(&system->connections[i], vm))
-			connections[(*count)++] = (struct crossvm_qemu_connection){
-				.name = system->connections[i].name,
-				.single_layout = system->vms[vm].single_layout,
-				.doorbell = system->connections[i].doorbell,
-			};
+			connections[(*count)++] = crossvm_system_qemu_connection(system, vm, i);
 	return connections;
 }
 
@@ -123,6 +129,8 @@ static int check_all(struct crossvm_check *check)
 		error = crossvm_check_components(check);
 	if (!error)
 		error = crossvm_check_connections(check);
+	if (!error && check->report->count == 0)
+		error = crossvm_check_host(check);
 	crossvm_names_destroy(&check->vms);
 	crossvm_names_destroy(&check->components);
 	crossvm_names_destroy(&check->connections);
@@ -132,10 +140,10 @@ static int check_all(struct crossvm_check *check)
 	return check->report->count > 0 ? -EINVAL : 0;
 }
 
-static int parse(const char *text, size_t bytes, struct crossvm_report *report,
-		 struct crossvm_system **system)
+static int parse(const char *socket_dir, const char *text, size_t bytes,
+		 struct crossvm_report *report, struct crossvm_system **system)
 {
-	struct crossvm_check check = {.report = report};
+	struct crossvm_check check = {.report = report, .socket_dir = socket_dir};
 	struct crossvm_outline *outline = NULL;
 	struct raw_system *raw = NULL;
 	int error = crossvm_text_check(&text, &bytes, report);
@@ -162,11 +170,11 @@ out:
 	return error;
 }
 
-int crossvm_system_parse(const char *path, const char *text, size_t bytes,
+int crossvm_system_parse(const char *path, const char *socket_dir, const char *text, size_t bytes,
 			 struct crossvm_system **system, char **message)
 {
 	struct crossvm_report report = {.path = path};
-	int error = parse(text, bytes, &report, system);
+	int error = parse(socket_dir, text, bytes, &report, system);
 
 	if (error == -ENOMEM)
 		crossvm_report_add(&report, 0, "not enough memory; close other programs");
@@ -225,7 +233,8 @@ static ssize_t read_all(int fd, char *buffer, size_t room)
 	return (ssize_t)bytes;
 }
 
-int crossvm_system_read(const char *path, struct crossvm_system **system, char **message)
+int crossvm_system_read(const char *path, const char *socket_dir, struct crossvm_system **system,
+			char **message)
 {
 	struct crossvm_report report = {.path = path};
 	int fd = open_file(&report);
@@ -245,7 +254,7 @@ int crossvm_system_read(const char *path, struct crossvm_system **system, char *
 		free(text);
 		return (int)bytes;
 	}
-	bytes = crossvm_system_parse(path, text, (size_t)bytes, system, message);
+	bytes = crossvm_system_parse(path, socket_dir, text, (size_t)bytes, system, message);
 	free(text);
 	return (int)bytes;
 }

@@ -50,7 +50,7 @@ static void refuse(const struct text *text)
 	struct crossvm_system *system = NULL;
 	char *message = NULL;
 
-	assert_int_equal(crossvm_system_parse("x", whole, strlen(whole), &system, &message),
+	assert_int_equal(crossvm_system_parse("x", NULL, whole, strlen(whole), &system, &message),
 			 -EINVAL);
 	if (strstr(message, text->message) == NULL)
 		fail_msg("\"%s\" is not in: %s", text->message, message);

@@ -40,7 +40,8 @@ static void assert_bytes_refused(const char *text, size_t bytes, const char *exp
 	struct crossvm_system *system = NULL;
 	char *message = NULL;
 
-	assert_int_equal(crossvm_system_parse(TEST_PATH, text, bytes, &system, &message), -EINVAL);
+	assert_int_equal(crossvm_system_parse(TEST_PATH, NULL, text, bytes, &system, &message),
+			 -EINVAL);
 	assert_null(system);
 	assert_string_equal(message, expected);
 	free(message);
@@ -131,7 +132,7 @@ static void assert_unreadable(const char *path, int error, const char *reason)
 	char expected[512];
 
 	snprintf(expected, sizeof(expected), "%s: %s", path, reason);
-	assert_int_equal(crossvm_system_read(path, &system, &message), error);
+	assert_int_equal(crossvm_system_read(path, NULL, &system, &message), error);
 	assert_string_equal(message, expected);
 	assert_null(system);
 	free(message);
