@@ -42,7 +42,7 @@ static const char usage[] =
 	"  --group GROUP     likewise (default: USER's group)\n"
 	"  --busy-poll US    look for more for that many microseconds after each event before\n"
 	"                    sleeping (default: 0); faster, where a processor is free for it\n"
-	"  --check           only check the system file\n"
+	"  --check           only check the system file, for these sockets\n"
 	"  --verbose         say when components come and go\n"
 	"  --help, --version\n"
 	"\n"
@@ -241,7 +241,7 @@ static int run(const struct arguments *arguments)
 	int error;
 
 	log_init(&log, arguments->verbose);
-	error = crossvm_system_read(arguments->path, &system, &message);
+	error = crossvm_system_read(arguments->path, arguments->socket_dir, &system, &message);
 	if (error) {
 		fprintf(stderr, "%s\n", message == NULL ? strerror(-error) : message);
 		free(message);

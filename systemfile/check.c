@@ -12,8 +12,6 @@
 
 #include "systemfile/size.h"
 
-#define MAX_VMS          256u
-#define MAX_COMPONENTS   256u
 #define MIN_MEMORY_BYTES (UINT64_C(32) << 20)
 #define MEMORY_STEP      (UINT64_C(1) << 20)
 #define NAME_CHARACTERS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -38,6 +36,13 @@ void crossvm_check_name(struct crossvm_check *check, size_t line, const char *wh
 	} else {
 		memcpy(buffer, name, bytes + 1);
 	}
+}
+
+size_t crossvm_check_member_line(const struct crossvm_check *check, size_t connection,
+				 size_t member, const char *key)
+{
+	return crossvm_outline_line(check->outline, "connections/%zu/members/%zu/%s", connection,
+				    member, key);
 }
 
 /* A number that is an id, in full; -1 has a meaning of its own and is none. */
@@ -186,22 +191,12 @@ static int check_file(struct crossvm_check *check, size_t vm, size_t index)
 	return 0;
 }
 
-ssize_t crossvm_check_find(const struct raw_system *raw, bool is_vm, const char *name)
-{
-	size_t count = is_vm ? raw->vms_count : raw->components_count;
-
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(is_vm ? raw->vms[i].name : raw->components[i].name, name) == 0)
-			return (ssize_t)i;
-	return -1;
-}
-
 /* VMs and components share one set of names, since peers see both: the first of a name keeps it. */
 static void check_unique(struct crossvm_check *check, bool is_vm, size_t index)
 {
 	const char *name = is_vm ? check->raw->vms[index].name : check->raw->components[index].name;
-	ssize_t vm = crossvm_check_find(check->raw, true, name);
-	ssize_t component = crossvm_check_find(check->raw, false, name);
+	ssize_t vm = crossvm_names_find(&check->vms, name);
+	ssize_t component = crossvm_names_find(&check->components, name);
 
 	if (is_vm ? (size_t)vm == index : vm < 0 && (size_t)component == index)
 		return;
@@ -266,23 +261,31 @@ static int check_vm(struct crossvm_check *check, size_t index)
 	return 0;
 }
 
-/* @return whether the list's length is possible. */
-static bool check_count(struct crossvm_check *check, const char *list, size_t count, size_t most)
+int crossvm_check_make_names(struct crossvm_check *check)
 {
-	if (count <= most)
-		return true;
-	crossvm_report_add(check->report,
-			   crossvm_outline_line(check->outline, "%s/%zu", list, most),
-			   "%zu %s; at most %zu are possible in one system", count, list, most);
-	return false;
+	const struct raw_system *raw = check->raw;
+
+	if (crossvm_names_create(&check->vms, raw->vms_count) != 0 ||
+	    crossvm_names_create(&check->components, raw->components_count) != 0 ||
+	    crossvm_names_create(&check->connections, raw->connections_count) != 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < raw->vms_count; i++)
+		crossvm_names_add(&check->vms, raw->vms[i].name);
+	for (size_t i = 0; i < raw->components_count; i++)
+		crossvm_names_add(&check->components, raw->components[i].name);
+	for (size_t i = 0; i < raw->connections_count; i++)
+		crossvm_names_add(&check->connections, raw->connections[i].name);
+	crossvm_names_sort(&check->vms);
+	crossvm_names_sort(&check->components);
+	crossvm_names_sort(&check->connections);
+	return 0;
 }
 
 int crossvm_check_vms(struct crossvm_check *check)
 {
 	struct crossvm_system *system = check->system;
 
-	if (check->raw->vms_count == 0 ||
-	    !check_count(check, "vms", check->raw->vms_count, MAX_VMS))
+	if (check->raw->vms_count == 0)
 		return 0;
 	system->vms = calloc(check->raw->vms_count, sizeof(*system->vms));
 	if (system->vms == NULL)
@@ -298,8 +301,7 @@ int crossvm_check_components(struct crossvm_check *check)
 {
 	struct crossvm_system *system = check->system;
 
-	if (check->raw->components_count == 0 ||
-	    !check_count(check, "components", check->raw->components_count, MAX_COMPONENTS))
+	if (check->raw->components_count == 0)
 		return 0;
 	system->components = calloc(check->raw->components_count, sizeof(*system->components));
 	if (system->components == NULL)

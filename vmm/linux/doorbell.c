@@ -58,8 +58,6 @@ struct crossvm_doorbell {
 	struct side sides[CROSSVM_DOORBELL_MEMBERS];
 };
 
-const char *const doorbell_part_name = "doorbell";
-
 static struct side *other_side(struct side *side)
 {
 	return &side->doorbell->sides[!side->number];

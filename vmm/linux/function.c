@@ -20,11 +20,6 @@ static struct crossvm_device *device_of(const struct host_function *function)
 	return &function->connection->connection->device;
 }
 
-const char *function_part_name(enum crossvm_function number)
-{
-	return number == CROSSVM_FUNCTION_EVENTS ? "events" : "memory";
-}
-
 static const char *part_of(const struct host_function *function)
 {
 	return function_part_name(function->number);
