@@ -224,7 +224,7 @@ static void an_unknown_user_or_group_is_named(void **state)
 				  "--no-create-home --shell /usr/sbin/nologin no-such-user), name "
 				  "another with --user, or stay root with --user root");
 	assert_int_equal(daemon_run(daemon, OWNED, "--group", "no-such-group", NULL), 1);
-	daemon_assert_log(daemon, "no group 'no-such-group' to run as");
+	daemon_assert_log(daemon, "no group 'no-such-group'; create it");
 	assert_int_equal(access(daemon->sockets, F_OK), -1);
 }
 

@@ -88,7 +88,7 @@ static void start(struct daemon *daemon, const char *system, va_list more)
 	make_path(daemon, "system.yaml", file, sizeof(file));
 	make_path(daemon, "log", log, sizeof(log));
 	write_file(file, system);
-	if (geteuid() == 0) {
+	if (geteuid() == 0 && !daemon->default_user) {
 		arguments[count++] = "--user";
 		arguments[count++] = "root";
 	}

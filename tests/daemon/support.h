@@ -31,6 +31,7 @@ struct daemon {
 	pid_t pid;               /* of the holder; 0: not running */
 	int notify;              /* where it says READY */
 	int log;                 /* its standard error; 0: the log file */
+	bool default_user;       /* as root, do not say --user root */
 };
 
 /* What tests_main() was given. */
