@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/notify.h"
 #include "daemon/worker.h"
 
 /* Workers that may die one after another, without any having served, before the next has to wait. */
@@ -123,7 +122,7 @@ static void calm_down(struct holder *holder)
 	wait_for_signal(holder, delay_ms);
 }
 
-int holder_run(struct server *server, struct sandbox *sandbox)
+int holder_run(struct server *server, struct sandbox *sandbox, const struct notify *notify)
 {
 	struct holder holder = {.server = server, .sandbox = sandbox};
 	int error = start(&holder);
@@ -146,6 +145,6 @@ int holder_run(struct server *server, struct sandbox *sandbox)
 			calm_down(&holder);
 		start_another(&holder);
 	}
-	notify_send("STOPPING=1\nSTATUS=Taking leave of VMs and components");
+	notify_send(notify, "STOPPING=1\nSTATUS=Taking leave of VMs and components", 0);
 	return error;
 }

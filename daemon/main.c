@@ -22,6 +22,9 @@ enum exit_status {
 	EXIT_STATUS_BAD_INPUT = 2, /* of the command line or the system file; nothing was started */
 };
 
+/* The service manager has to hear that the daemon serves, or ends it some time later. */
+#define READY_TIMEOUT_MS 10000
+
 struct arguments {
 	char *socket_dir;
 	const char *user;
@@ -125,7 +128,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 }
 
 static void say_ready(const struct crossvm_system *system, const char *socket_dir,
-		      const struct log *log)
+		      const struct notify *notify, const struct log *log)
 {
 	char state[256];
 
@@ -135,7 +138,7 @@ static void say_ready(const struct crossvm_system *system, const char *socket_di
 	snprintf(state, sizeof(state),
 		 "READY=1\nSTATUS=Serving %zu connection(s), %zu VM(s), %zu component(s)",
 		 system->num_connections, system->num_vms, system->num_components);
-	if (notify_send(state) != 0)
+	if (notify_send(notify, state, READY_TIMEOUT_MS) != 0)
 		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be notified");
 }
 
@@ -144,11 +147,14 @@ static int serve(const struct arguments *arguments, const struct crossvm_system 
 {
 	struct sandbox *sandbox = NULL;
 	struct server server;
+	struct notify notify;
 	struct rights rights;
 	int error = rights_choose(&rights, arguments->user, arguments->group, log);
 
 	if (error)
 		return error;
+	if (notify_open(&notify) != 0)
+		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be reached");
 	error = server_create(&server, system, arguments->socket_dir, &rights, log);
 	server.busy_poll_us = arguments->busy_poll_us;
 	if (!error)
@@ -160,14 +166,15 @@ static int serve(const struct arguments *arguments, const struct crossvm_system 
 				  strerror(-error));
 	}
 	if (!error) {
-		say_ready(system, arguments->socket_dir, log);
-		error = holder_run(&server, sandbox);
+		say_ready(system, arguments->socket_dir, &notify, log);
+		error = holder_run(&server, sandbox, &notify);
 		/* Taking leave of a VM can make another one's interrupt wait. */
 		if (watchdog_create() == 0)
 			watchdog_start();
 	}
 	server_destroy(&server);
 	sandbox_destroy(sandbox);
+	notify_close(&notify);
 	return error;
 }
 
