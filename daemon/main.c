@@ -19,7 +19,9 @@
 enum exit_status {
 	EXIT_STATUS_OK = 0,
 	EXIT_STATUS_FAILED = 1,
-	EXIT_STATUS_BAD_INPUT = 2, /* of the command line or the system file; nothing was started */
+	/* Of the command line, what it names, or the system file; nothing was started. systemd does not
+	 * start it again: it would say the same until somebody corrects it. */
+	EXIT_STATUS_BAD_INPUT = 2,
 };
 
 /* The service manager has to hear that the daemon serves, or ends it some time later. */
@@ -29,6 +31,7 @@ struct arguments {
 	char *socket_dir;
 	const char *user;
 	const char *group;
+	const char *socket_group;
 	const char *path;
 	unsigned int busy_poll_us;
 	bool check;
@@ -41,6 +44,7 @@ static const char usage[] =
 	"\n"
 	"  --socket-dir DIR  folder of the sockets (default: /run/crossvm for root,\n"
 	"                    else $XDG_RUNTIME_DIR/crossvm)\n"
+	"  --socket-group GROUP  let only members of that group reach the sockets\n"
 	"  --user USER       who to become when started as root (default: crossvm)\n"
 	"  --group GROUP     likewise (default: USER's group)\n"
 	"  --busy-poll US    look for more for that many microseconds after each event before\n"
@@ -73,6 +77,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
 		{"socket-dir", required_argument, NULL, 's'},
+		{"socket-group", required_argument, NULL, 'G'},
 		{"user", required_argument, NULL, 'u'},
 		{"group", required_argument, NULL, 'g'},
 		{"busy-poll", required_argument, NULL, 'b'},
@@ -89,6 +94,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 		case 's':
 			free(arguments->socket_dir);
 			arguments->socket_dir = strdup(optarg);
+			break;
+		case 'G':
+			arguments->socket_group = optarg;
 			break;
 		case 'u':
 			arguments->user = optarg;
@@ -142,23 +150,17 @@ static void say_ready(const struct crossvm_system *system, const char *socket_di
 		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be notified");
 }
 
-static int serve(const struct arguments *arguments, const struct crossvm_system *system,
-		 const struct log *log)
+static int serve_in(const struct directory *directory, const struct arguments *arguments,
+		    const struct crossvm_system *system, const struct rights *rights,
+		    const struct notify *notify, const struct log *log)
 {
 	struct sandbox *sandbox = NULL;
 	struct server server;
-	struct notify notify;
-	struct rights rights;
-	int error = rights_choose(&rights, arguments->user, arguments->group, log);
+	int error = server_create(&server, system, directory, rights, log);
 
-	if (error)
-		return error;
-	if (notify_open(&notify) != 0)
-		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be reached");
-	error = server_create(&server, system, arguments->socket_dir, &rights, log);
 	server.busy_poll_us = arguments->busy_poll_us;
 	if (!error)
-		error = rights_drop(&rights, log);
+		error = rights_drop(rights, log);
 	if (!error) {
 		error = sandbox_create(&sandbox);
 		if (error)
@@ -166,40 +168,82 @@ static int serve(const struct arguments *arguments, const struct crossvm_system 
 				  strerror(-error));
 	}
 	if (!error) {
-		say_ready(system, arguments->socket_dir, &notify, log);
-		error = holder_run(&server, sandbox, &notify);
+		say_ready(system, directory->path, notify, log);
+		error = holder_run(&server, sandbox, notify);
 		/* Taking leave of a VM can make another one's interrupt wait. */
 		if (watchdog_create() == 0)
 			watchdog_start();
 	}
 	server_destroy(&server);
 	sandbox_destroy(sandbox);
-	notify_close(&notify);
 	return error;
 }
 
-static int run(const struct arguments *arguments)
+static int choose_socket_group(const struct arguments *arguments, gid_t *group,
+			       const struct log *log)
 {
-	struct crossvm_system *system = NULL;
-	char *message = NULL;
-	struct log log;
+	*group = (gid_t)-1;
+	return arguments->socket_group == NULL
+		       ? 0
+		       : rights_find_group(arguments->socket_group, group, log);
+}
+
+static enum exit_status serve(const struct arguments *arguments,
+			      const struct crossvm_system *system, const struct log *log)
+{
+	enum exit_status status = EXIT_STATUS_OK;
+	struct directory directory;
+	struct notify notify;
+	struct rights rights;
+	gid_t group;
 	int error;
 
-	log_init(&log, arguments->verbose);
-	error = crossvm_system_read(arguments->path, &system, &message);
-	if (error) {
-		fprintf(stderr, "%s\n", message == NULL ? strerror(-error) : message);
-		free(message);
+	if (rights_choose(&rights, arguments->user, arguments->group, log) != 0 ||
+	    choose_socket_group(arguments, &group, log) != 0)
 		return EXIT_STATUS_BAD_INPUT;
+	if (notify_open(&notify) != 0)
+		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be reached");
+	error = directory_open(&directory, arguments->socket_dir, group, &rights, log);
+	if (error) {
+		status = error == -EINVAL ? EXIT_STATUS_BAD_INPUT : EXIT_STATUS_FAILED;
+	} else {
+		error = serve_in(&directory, arguments, system, &rights, &notify, log);
+		status = error ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
 	}
-	if (arguments->check)
+	directory_close(&directory);
+	notify_close(&notify);
+	return status;
+}
+
+static int read_system(const struct arguments *arguments, struct crossvm_system **system)
+{
+	char *message = NULL;
+	int error = crossvm_system_read(arguments->path, system, &message);
+
+	if (error)
+		fprintf(stderr, "%s\n", message == NULL ? strerror(-error) : message);
+	free(message);
+	return error;
+}
+
+static enum exit_status run(const struct arguments *arguments)
+{
+	enum exit_status status = EXIT_STATUS_OK;
+	struct crossvm_system *system = NULL;
+	struct log log;
+
+	log_init(&log, arguments->verbose);
+	if (read_system(arguments, &system) != 0)
+		return EXIT_STATUS_BAD_INPUT;
+	if (arguments->check) {
 		printf("%s: nothing wrong; %zu connection(s), %zu VM(s), %zu component(s)\n",
 		       arguments->path, system->num_connections, system->num_vms,
 		       system->num_components);
-	else
-		error = serve(arguments, system, &log);
+	} else {
+		status = serve(arguments, system, &log);
+	}
 	crossvm_system_free(system);
-	return error ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -209,7 +253,7 @@ int main(int argc, char **argv)
 
 	if (status < 0) {
 		holder_prepare();
-		status = run(&arguments);
+		status = (int)run(&arguments);
 	}
 	free(arguments.socket_dir);
 	return status;

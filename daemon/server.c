@@ -11,7 +11,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "daemon/directory.h"
 #include "daemon/members.h"
 
 #define ARENA_BYTES               (UINT64_C(32) << 20)
@@ -158,18 +157,15 @@ static int note_descriptors(struct server *server)
 }
 
 int server_create(struct server *server, const struct crossvm_system *system,
-		  const char *socket_dir, const struct rights *rights, const struct log *log)
+		  const struct directory *directory, const struct rights *rights,
+		  const struct log *log)
 {
 	int error;
 
 	*server = (struct server){.log = log,
 				  .system = system,
-				  .socket_dir = socket_dir,
-				  .directory_fd = -1,
+				  .socket_dir = directory->path,
 				  .clients.listener.fd = -1};
-	server->directory_fd = directory_lock(socket_dir, rights, log);
-	if (server->directory_fd < 0)
-		return server->directory_fd;
 	error = create_host(server);
 	if (!error)
 		error = create_clients(server);
@@ -192,11 +188,9 @@ void server_destroy(struct server *server)
 	if (server->state != NULL)
 		forget_signals(server);
 	crossvm_host_destroy(server->host);
-	if (server->directory_fd >= 0)
-		close(server->directory_fd);
 	free(server->components);
 	free(server->initial_fds);
-	*server = (struct server){.directory_fd = -1};
+	*server = (struct server){0};
 }
 
 static bool know(void *context, int fd)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/clients.h"
+#include "daemon/directory.h"
 #include "daemon/log.h"
 #include "daemon/rights.h"
 #include "daemon/route.h"
@@ -32,7 +33,6 @@ struct server {
 	struct log_limit limit; /* for what VMs cause */
 	const struct crossvm_system *system;
 	const char *socket_dir;
-	int directory_fd; /* locked: one daemon for each directory */
 	struct crossvm_host *host;
 	struct server_state *state;
 	vm_t **vms;
@@ -46,13 +46,15 @@ struct server {
 };
 
 /*
- * Make all of it. system and log must outlive the server.
+ * Make all of it. system, directory and log must outlive the server.
  *
- * @rights: who the daemon will become; the socket directory, if it has to be made, is theirs.
+ * @directory: where the sockets go; open.
+ * @rights: who the daemon will become.
  * @return 0, or -errno after a message; server_destroy() is fine in both cases.
  */
 int server_create(struct server *server, const struct crossvm_system *system,
-		  const char *socket_dir, const struct rights *rights, const struct log *log);
+		  const struct directory *directory, const struct rights *rights,
+		  const struct log *log);
 /* Disconnect everybody in good order, remove the sockets. */
 void server_destroy(struct server *server);
 

@@ -77,10 +77,11 @@ static void a_user_or_group_that_is_not_there_is_refused(void **state)
 {
 	struct daemon *daemon = *state;
 
-	assert_int_equal(daemon_run(daemon, SYSTEM, "--user", "61000", NULL), 1);
+	assert_int_equal(daemon_run(daemon, SYSTEM, "--user", "61000", NULL), 2);
 	daemon_assert_log(daemon, "user '61000' (61000) is none of this user namespace");
-	assert_int_equal(daemon_run(daemon, SYSTEM, "--group", "61000", NULL), 1);
+	assert_int_equal(daemon_run(daemon, SYSTEM, "--group", "61000", NULL), 2);
 	daemon_assert_log(daemon, "group '61000' (61000) is none of this user namespace");
+	assert_int_equal(daemon_run(daemon, SYSTEM, "--socket-group", "61000", NULL), 2);
 	assert_int_equal(access(daemon->sockets, F_OK), -1);
 }
 

@@ -219,11 +219,11 @@ static void an_unknown_user_or_group_is_named(void **state)
 {
 	struct daemon *daemon = *state;
 
-	assert_int_equal(daemon_run(daemon, OWNED, "--user", "no-such-user", NULL), 1);
+	assert_int_equal(daemon_run(daemon, OWNED, "--user", "no-such-user", NULL), 2);
 	daemon_assert_log(daemon, "no user 'no-such-user' to run as; create it (useradd --system "
 				  "--no-create-home --shell /usr/sbin/nologin no-such-user), name "
 				  "another with --user, or stay root with --user root");
-	assert_int_equal(daemon_run(daemon, OWNED, "--group", "no-such-group", NULL), 1);
+	assert_int_equal(daemon_run(daemon, OWNED, "--group", "no-such-group", NULL), 2);
 	daemon_assert_log(daemon, "no group 'no-such-group'; create it");
 	assert_int_equal(access(daemon->sockets, F_OK), -1);
 }
@@ -232,7 +232,7 @@ static void without_root_nobody_else_can_be_become(void **state)
 {
 	struct daemon *daemon = *state;
 
-	assert_int_equal(daemon_run(daemon, SYSTEM, "--user", "root", NULL), 1);
+	assert_int_equal(daemon_run(daemon, SYSTEM, "--user", "root", NULL), 2);
 	daemon_assert_log(daemon, "only root can become another user or group");
 }
 
