@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/stop.h"
 #include "daemon/worker.h"
 
 /* Workers that may die one after another, without any having served, before the next has to wait. */
@@ -50,10 +51,14 @@ static void wait_for_signal(struct holder *holder, unsigned int delay_ms)
 	struct timespec delay = {.tv_sec = delay_ms / 1000,
 				 .tv_nsec = (long)(delay_ms % 1000) * 1000000};
 	sigset_t signals = signals_to_wait_for();
-	int signal = sigtimedwait(&signals, NULL, delay_ms == 0 ? NULL : &delay);
+	siginfo_t info;
+	int signal = sigtimedwait(&signals, &info, delay_ms == 0 ? NULL : &delay);
+	char reason[STOP_REASON_BYTES];
 
 	if (signal != SIGTERM && signal != SIGINT)
 		return;
+	stop_reason(&info, reason);
+	log_write(holder->server->log, CROSSVM_LOG_INFO, "told to stop by %s", reason);
 	holder->stopping = true;
 	if (holder->worker > 0)
 		kill(holder->worker, SIGTERM);

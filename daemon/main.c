@@ -13,6 +13,7 @@
 #include "daemon/rights.h"
 #include "daemon/sandbox.h"
 #include "daemon/server.h"
+#include "daemon/stop.h"
 #include "daemon/watchdog.h"
 #include "systemfile/system.h"
 
@@ -167,6 +168,8 @@ static int serve_in(const struct directory *directory, const struct arguments *a
 			log_write(log, CROSSVM_LOG_ERROR, "cannot set up seccomp: %s",
 				  strerror(-error));
 	}
+	if (!error && stop_is_asked())
+		error = -EINTR;
 	if (!error) {
 		say_ready(system, directory->path, notify, log);
 		error = holder_run(&server, sandbox, notify);
@@ -177,6 +180,19 @@ static int serve_in(const struct directory *directory, const struct arguments *a
 	server_destroy(&server);
 	sandbox_destroy(sandbox);
 	return error;
+}
+
+/* Told to stop before there was a worker: there is nobody to take leave of. */
+static int say_stopped(const struct log *log)
+{
+	char reason[STOP_REASON_BYTES];
+	siginfo_t info;
+
+	if (!stop_take(&info))
+		return -EINTR;
+	stop_reason(&info, reason);
+	log_write(log, CROSSVM_LOG_INFO, "told to stop by %s before anything was served", reason);
+	return 0;
 }
 
 static int choose_socket_group(const struct arguments *arguments, gid_t *group,
@@ -208,6 +224,8 @@ static enum exit_status serve(const struct arguments *arguments,
 		status = error == -EINVAL ? EXIT_STATUS_BAD_INPUT : EXIT_STATUS_FAILED;
 	} else {
 		error = serve_in(&directory, arguments, system, &rights, &notify, log);
+		if (error == -EINTR)
+			error = say_stopped(log);
 		status = error ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
 	}
 	directory_close(&directory);
@@ -240,6 +258,8 @@ static enum exit_status run(const struct arguments *arguments)
 		       arguments->path, system->num_connections, system->num_vms,
 		       system->num_components);
 	} else {
+		/* What is made from here on is not left behind by a signal. */
+		holder_prepare();
 		status = serve(arguments, system, &log);
 	}
 	crossvm_system_free(system);
@@ -252,7 +272,7 @@ int main(int argc, char **argv)
 	int status = parse_arguments(argc, argv, &arguments);
 
 	if (status < 0) {
-		holder_prepare();
+		stop_unblock();
 		status = (int)run(&arguments);
 	}
 	free(arguments.socket_dir);

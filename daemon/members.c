@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/stop.h"
 #include "systemfile/size.h"
 
 /* What guests do, as the host tells it; context is the member. */
@@ -260,11 +261,11 @@ int members_create(struct server *server, const struct rights *rights)
 	for (size_t i = 0; i < system->num_connections; i++)
 		server->connections[i].dataport_fd = server->connections[i].read_only_fd = -1;
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = create_vm(server, i, rights);
+		error = stop_is_asked() ? -EINTR : create_vm(server, i, rights);
 	for (size_t i = 0; !error && i < system->num_connections; i++)
-		error = create_connection(server, i);
+		error = stop_is_asked() ? -EINTR : create_connection(server, i);
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = install_vm(server, i);
+		error = stop_is_asked() ? -EINTR : install_vm(server, i);
 	return error;
 }
 

@@ -175,7 +175,7 @@ int server_create(struct server *server, const struct crossvm_system *system,
 		error = start(server);
 	if (!error)
 		error = note_descriptors(server);
-	if (error)
+	if (error && error != -EINTR)
 		log_write(log, CROSSVM_LOG_ERROR, "cannot start: %s", strerror(-error));
 	return error;
 }

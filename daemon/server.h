@@ -50,7 +50,8 @@ struct server {
  *
  * @directory: where the sockets go; open.
  * @rights: who the daemon will become.
- * @return 0, or -errno after a message; server_destroy() is fine in both cases.
+ * @return 0, -EINTR if the process was told to stop meanwhile (daemon/stop.h), or -errno after a
+ *   message; server_destroy() is fine in all cases.
  */
 int server_create(struct server *server, const struct crossvm_system *system,
 		  const struct directory *directory, const struct rights *rights,
