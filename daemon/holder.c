@@ -130,13 +130,17 @@ static void calm_down(struct holder *holder)
 int holder_run(struct server *server, struct sandbox *sandbox, const struct notify *notify)
 {
 	struct holder holder = {.server = server, .sandbox = sandbox};
+	const unsigned int watchdog_ms = notify_watchdog_interval_ms();
 	int error = start(&holder);
 
 	while (!error && holder.worker > 0) {
 		int status;
 
+		/* Lost if it is not read; then the next one counts. */
+		if (watchdog_ms > 0)
+			notify_send(notify, "WATCHDOG=1", 0);
 		if (!has_ended(&holder, &status)) {
-			wait_for_signal(&holder, 0);
+			wait_for_signal(&holder, watchdog_ms);
 			continue;
 		}
 		if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STOPPED)

@@ -16,7 +16,8 @@ void holder_prepare(void);
 /*
  * Keep workers going until told to stop.
  *
- * @notify: the service manager is told of the end.
+ * @notify: the service manager is told of the end, and that this process goes on if it wants to hear
+ *   that.
  * @return 0, or -errno after a message.
  */
 int holder_run(struct server *server, struct sandbox *sandbox, const struct notify *notify);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -139,6 +140,33 @@ static void a_watchdog_is_fed_twice_in_its_time(void **state)
 	unsetenv("WATCHDOG_USEC");
 }
 
+static void wait_for(const struct daemon *daemon, const char *expected)
+{
+	struct pollfd ready = {.fd = daemon->notify, .events = POLLIN};
+
+	assert_int_equal(poll(&ready, 1, 60000), 1);
+	assert_told(daemon, expected);
+}
+
+/* By the holder, whatever becomes of its workers: they are its own business. */
+static void the_daemon_feeds_its_watchdog(void **state)
+{
+	struct daemon *daemon = *state;
+
+	setenv("WATCHDOG_USEC", "20000", 1);
+	daemon_start(daemon, SYSTEM, NULL);
+	unsetenv("WATCHDOG_USEC");
+	for (int i = 0; i < 3; i++)
+		wait_for(daemon, "WATCHDOG=1");
+	kill(daemon_worker(daemon), SIGSTOP);
+	for (int i = 0; i < 3; i++)
+		wait_for(daemon, "WATCHDOG=1");
+	daemon_kill_worker(daemon, SIGKILL);
+	for (int i = 0; i < 3; i++)
+		wait_for(daemon, "WATCHDOG=1");
+	assert_int_equal(daemon_stop(daemon), 0);
+}
+
 /* Before, it waited there for ever. */
 static void the_daemon_ends_though_nobody_reads(void **state)
 {
@@ -165,6 +193,7 @@ static const struct CMUnitTest tests[] = {
 	DAEMON_TEST(one_that_does_not_read_is_not_waited_for),
 	DAEMON_TEST(one_that_was_replaced_hears_what_follows),
 	DAEMON_TEST(a_watchdog_is_fed_twice_in_its_time),
+	DAEMON_TEST(the_daemon_feeds_its_watchdog),
 	DAEMON_TEST(the_daemon_ends_though_nobody_reads),
 };
 
