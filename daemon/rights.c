@@ -14,6 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Of 1000, which stand for all memory: a tenth of that more than the process that started this one. */
+#define OOM_SCORE_MAX  1000L
+#define OOM_SCORE_MORE 100L
+
+#define LINE_BYTES 64 /* more than any has of those read here */
+
 static bool parse_number(const char *text, unsigned int *number)
 {
 	char *end = NULL;
@@ -37,12 +43,17 @@ struct id_map {
 static struct id_map read_map(const char *path, unsigned int id)
 {
 	struct id_map map = {0};
-	unsigned int first, outside, count;
+	unsigned long long first, count;
 	FILE *file = fopen(path, "re");
+	char line[LINE_BYTES];
+	char *rest;
 
 	if (file == NULL)
 		return (struct id_map){.ids = UINT64_MAX, .has_id = true};
-	while (fscanf(file, "%u %u %u", &first, &outside, &count) == 3) {
+	while (fgets(line, sizeof(line), file) != NULL) {
+		first = strtoull(line, &rest, 10);
+		(void)strtoull(rest, &rest, 10);
+		count = strtoull(rest, &rest, 10);
 		map.ids += count;
 		map.has_id |= id >= first && id - first < count;
 	}
@@ -226,18 +237,46 @@ int rights_drop(const struct rights *rights, const struct log *log)
 	return error;
 }
 
+static void add_to_oom_score(void)
+{
+	FILE *file = fopen("/proc/self/oom_score_adj", "r+e");
+	char line[LINE_BYTES];
+	long score;
+
+	if (file == NULL)
+		return;
+	if (fgets(line, sizeof(line), file) != NULL) {
+		score = strtol(line, NULL, 10) + OOM_SCORE_MORE;
+		rewind(file);
+		fprintf(file, "%ld", score > OOM_SCORE_MAX ? OOM_SCORE_MAX : score);
+	}
+	fclose(file);
+}
+
+void rights_be_killed_first(void)
+{
+	const int dumpable = prctl(PR_GET_DUMPABLE);
+
+	/* Of a process that has become another user, the files in /proc stay root's. */
+	prctl(PR_SET_DUMPABLE, 1);
+	add_to_oom_score();
+	if (dumpable != 1)
+		prctl(PR_SET_DUMPABLE, 0);
+}
+
 /* The most that any process may be allowed, even by root. */
 static rlim_t kernel_limit(void)
 {
 	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
-	uintmax_t limit;
+	rlim_t limit = RLIM_INFINITY;
+	char line[LINE_BYTES];
 
 	if (file == NULL)
 		return RLIM_INFINITY;
-	if (fscanf(file, "%ju", &limit) != 1)
-		limit = RLIM_INFINITY;
+	if (fgets(line, sizeof(line), file) != NULL)
+		limit = strtoull(line, NULL, 10);
 	fclose(file);
-	return (rlim_t)limit;
+	return limit;
 }
 
 int rights_raise_descriptors(size_t needed, const struct log *log)

@@ -40,6 +40,13 @@ int rights_find_group(const char *name, gid_t *group, const struct log *log);
 int rights_drop(const struct rights *rights, const struct log *log);
 
 /*
+ * Have the kernel, if it has to kill a process for memory, choose this one rather than the one that
+ * started it: as a worker can be replaced, and the holder cannot. Where the kernel does not let it, nothing
+ * changes.
+ */
+void rights_be_killed_first(void);
+
+/*
  * Be allowed to have `needed` descriptors open.
  *
  * @return 0, or -EMFILE after a message that says which limit stands in the way.

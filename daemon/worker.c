@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/rights.h"
 #include "daemon/watchdog.h"
 
 static uint64_t now_us(void)
@@ -85,6 +86,7 @@ static int give_up_rights(struct server *server, struct sandbox *sandbox, pid_t 
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
 		return -errno;
+	rights_be_killed_first();
 	if (getppid() != holder) /* it died before we asked to be told */
 		server->stopping = true;
 	return sandbox_enter(sandbox);

@@ -228,6 +228,35 @@ static void an_unknown_user_or_group_is_named(void **state)
 	assert_int_equal(access(daemon->sockets, F_OK), -1);
 }
 
+static int oom_score(pid_t pid)
+{
+	char path[64];
+	FILE *file;
+	int score;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &score), 1);
+	fclose(file);
+	return score;
+}
+
+/* If memory runs out, a worker can be replaced, and its holder cannot. */
+static void the_kernel_kills_a_worker_before_its_holder(void **state)
+{
+	struct daemon *daemon = *state;
+	struct component c;
+
+	for (int i = 0; i < (geteuid() == 0 ? 2 : 1); i++) {
+		daemon_start(daemon, SYSTEM, i == 0 ? NULL : "--user", DAEMON, NULL);
+		c = component_open(daemon, "data", "a", 0); /* so it serves by now */
+		assert_true(oom_score(daemon_worker(daemon)) > oom_score(daemon->pid));
+		component_close(&c);
+		assert_int_equal(daemon_stop(daemon), 0);
+	}
+}
+
 static void without_root_nobody_else_can_be_become(void **state)
 {
 	struct daemon *daemon = *state;
@@ -244,13 +273,15 @@ int main(int argc, char **argv)
 		DAEMON_TEST(root_becomes_another_user_for_good),
 		DAEMON_TEST(staying_root_must_be_said),
 		DAEMON_TEST(an_unknown_user_or_group_is_named),
+		DAEMON_TEST(the_kernel_kills_a_worker_before_its_holder),
 	};
 	static const struct CMUnitTest without_root[] = {
 		DAEMON_TEST(without_root_nobody_else_can_be_become),
+		DAEMON_TEST(the_kernel_kills_a_worker_before_its_holder),
 	};
 
 	if (geteuid() == 0)
 		return tests_main(argc, argv, with_root, sizeof(with_root) / sizeof(with_root[0]));
 	print_message("not root: who becomes whom, and who may attach, is NOT TESTED here\n");
-	return tests_main(argc, argv, without_root, 1);
+	return tests_main(argc, argv, without_root, sizeof(without_root) / sizeof(without_root[0]));
 }
