@@ -206,18 +206,38 @@ static int give_up_groups(const struct log *log)
 	return 0;
 }
 
+static int set_group(gid_t group)
+{
+	gid_t real, effective, saved;
+
+	if (getresgid(&real, &effective, &saved) == 0 && real == group && effective == group &&
+	    saved == group)
+		return 0;
+	return setresgid(group, group, group) == 0 ? 0 : -errno;
+}
+
+static int set_user(uid_t user)
+{
+	uid_t real, effective, saved;
+
+	if (getresuid(&real, &effective, &saved) == 0 && real == user && effective == user &&
+	    saved == user)
+		return 0;
+	return setresuid(user, user, user) == 0 ? 0 : -errno;
+}
+
 static int become(const struct rights *rights, const struct log *log)
 {
-	int error;
+	int error = rights->drop ? give_up_groups(log) : 0;
 
-	if (!rights->drop)
-		return 0;
-	error = give_up_groups(log);
 	if (error)
 		return error;
-	if (setresgid(rights->group, rights->group, rights->group) != 0 ||
-	    setresuid(rights->user, rights->user, rights->user) != 0)
-		return -errno;
+	/* Also without root: a real or saved id may be root's, and be taken up again. */
+	error = set_group(rights->group);
+	if (!error)
+		error = set_user(rights->user);
+	if (error)
+		return error;
 	return geteuid() == rights->user && getegid() == rights->group ? 0 : -EPERM;
 }
 

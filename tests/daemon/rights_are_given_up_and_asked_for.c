@@ -205,6 +205,24 @@ static void root_becomes_another_user_for_good(void **state)
 	assert_return_code(rmdir(daemon->sockets), errno);
 }
 
+/* Started by a program that has put root aside only, to take it up again. */
+static void root_that_was_put_aside_is_given_up(void **state)
+{
+	struct daemon *daemon = *state;
+	const uid_t user = (uid_t)strtoul(DAEMON, NULL, 10);
+
+	assert_return_code(chown(daemon->dir, user, user), errno);
+	assert_return_code(setegid(user), errno);
+	assert_return_code(seteuid(user), errno);
+	daemon_start(daemon, OWNED, NULL);
+	assert_return_code(seteuid(0), errno);
+	assert_return_code(setegid(0), errno);
+	assert_without_rights(daemon,
+			      "Uid:\t61000\t61000\t61000\t61000\nGid:\t61000\t61000\t61000\t",
+			      "Groups:\t");
+	assert_int_equal(daemon_stop(daemon), 0);
+}
+
 static void staying_root_must_be_said(void **state)
 {
 	struct daemon *daemon = *state;
@@ -271,6 +289,7 @@ int main(int argc, char **argv)
 		DAEMON_TEST(only_those_of_the_system_file_may_attach),
 		DAEMON_TEST(strangers_are_refused_and_named),
 		DAEMON_TEST(root_becomes_another_user_for_good),
+		DAEMON_TEST(root_that_was_put_aside_is_given_up),
 		DAEMON_TEST(staying_root_must_be_said),
 		DAEMON_TEST(an_unknown_user_or_group_is_named),
 		DAEMON_TEST(the_kernel_kills_a_worker_before_its_holder),
