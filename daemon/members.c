@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/component_member.h"
+#include "daemon/stop.h"
 #include "server/memory.h"
 #include "systemfile/size.h"
 #include "vmm/vmm.h"
@@ -268,11 +269,11 @@ int members_create(struct daemon *daemon, const struct rights *rights)
 	for (size_t i = 0; i < system->num_connections; i++)
 		route->connections[i].dataport_fd = route->connections[i].read_only_fd = -1;
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = create_vm(daemon, i, rights);
+		error = stop_is_asked() ? -EINTR : create_vm(daemon, i, rights);
 	for (size_t i = 0; !error && i < system->num_connections; i++)
-		error = create_connection(daemon, i);
+		error = stop_is_asked() ? -EINTR : create_connection(daemon, i);
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = install_vm(daemon, i);
+		error = stop_is_asked() ? -EINTR : install_vm(daemon, i);
 	return error;
 }
 

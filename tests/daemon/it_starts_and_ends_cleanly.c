@@ -170,10 +170,10 @@ static void a_missing_folder_is_named(void **state)
 	struct daemon *daemon = *state;
 
 	assert_int_equal(
-		daemon_run(daemon, ONE_VM, "--socket-dir", "/no/such/folder/crossvm", NULL), 1);
+		daemon_run(daemon, ONE_VM, "--socket-dir", "/no/such/folder/crossvm", NULL), 2);
 	daemon_assert_log(daemon, "cannot make the folder /no/such/folder/crossvm: No such file or "
 				  "directory; make it, or name another with --socket-dir");
-	assert_int_equal(daemon_run(daemon, ONE_VM, "--socket-dir", "/dev/null", NULL), 1);
+	assert_int_equal(daemon_run(daemon, ONE_VM, "--socket-dir", "/dev/null", NULL), 2);
 	daemon_assert_log(daemon, "cannot use the folder /dev/null: Not a directory");
 }
 
