@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -102,6 +103,8 @@ static void start(struct daemon *daemon, const char *system, va_list more)
 	assert_true(daemon->pid >= 0);
 	if (daemon->pid > 0)
 		return;
+	/* Also where the test is killed, nothing of it goes on. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	setenv("NOTIFY_SOCKET", notify, 1);
 	dup2(daemon->log > 0 ? daemon->log : open(log, O_WRONLY | O_CREAT | O_APPEND, 0666),
 	     STDERR_FILENO);
