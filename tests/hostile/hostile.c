@@ -280,8 +280,7 @@ int hostile_wait_exit(struct daemon *daemon)
 	return -1;
 }
 
-/* Only that has room in a message. */
-static const char *end_of_log(const struct daemon *daemon)
+const char *hostile_end_of_log(const struct daemon *daemon)
 {
 	static char end[512];
 	char *log = daemon_log(daemon);
@@ -297,12 +296,17 @@ static const char *end_of_log(const struct daemon *daemon)
 
 void hostile_stop(struct daemon *daemon)
 {
+	hostile_stop_by(daemon, SIGTERM);
+}
+
+void hostile_stop_by(struct daemon *daemon, int signal)
+{
 	int status;
 
-	assert_return_code(kill(daemon->pid, SIGTERM), errno);
+	assert_return_code(kill(daemon->pid, signal), errno);
 	status = hostile_wait_exit(daemon);
 	if (status != 0)
-		fail_msg("crossvmd ended with status %d: %s", status, end_of_log(daemon));
+		fail_msg("crossvmd ended with status %d: %s", status, hostile_end_of_log(daemon));
 }
 
 void hostile_pause(const struct daemon *daemon, bool paused)

@@ -85,8 +85,11 @@ void hostile_end_users(void);
 
 /* Wait for a process that a test has signalled; fail, as nobody else's waiting ends either. */
 int hostile_wait_exit(struct daemon *daemon);
+/* What the daemon has said last, or a sanitizer of it, as far as a message has room. */
+const char *hostile_end_of_log(const struct daemon *daemon);
 /* SIGTERM to the holder, and wait for its end, which must be a good one. */
 void hostile_stop(struct daemon *daemon);
+void hostile_stop_by(struct daemon *daemon, int signal);
 
 /* Stop the worker for a moment, so that what is sent meanwhile has arrived as a whole. */
 void hostile_pause(const struct daemon *daemon, bool paused);

@@ -83,8 +83,7 @@ static void a_signal_to_the_first_ends_all(void **state)
 		struct clients clients = clients_start(daemon);
 
 		clients_are_served(&clients);
-		assert_return_code(kill(daemon->pid, signals[i]), errno);
-		assert_int_equal(hostile_wait_exit(daemon), 0);
+		hostile_stop_by(daemon, signals[i]);
 		hostile_wait_end(clients.w.events);
 		clients_end(&clients);
 	}
