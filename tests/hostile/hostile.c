@@ -176,18 +176,23 @@ int hostile_connect(const struct daemon *daemon, const char *name, int type)
 	return -1;
 }
 
-int hostile_qemu(const struct daemon *daemon, const char *name)
+bool hostile_agree(int fd)
 {
 	const struct vfio_user_version version = {VFIO_USER_MAJOR, VFIO_USER_MINOR};
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	char answer[4096];
 
+	hostile_command(fd, VFIO_USER_VERSION, 0, &version, sizeof(version), NULL, 0);
+	assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
+	return recv(fd, answer, sizeof(answer), 0) > 0;
+}
+
+int hostile_qemu(const struct daemon *daemon, const char *name)
+{
 	for (int i = 0; i < PATIENCE_MS; i++) {
 		int fd = vm_connect(daemon, name);
-		struct pollfd ready = {.fd = fd, .events = POLLIN};
 
-		hostile_command(fd, VFIO_USER_VERSION, 0, &version, sizeof(version), NULL, 0);
-		assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
-		if (recv(fd, answer, sizeof(answer), 0) > 0)
+		if (hostile_agree(fd))
 			return fd;
 		/* The one before is not gone yet. */
 		close(fd);

@@ -63,6 +63,8 @@ int hostile_command(int fd, uint16_t command, uint32_t flags, const void *payloa
  * @return -1 if its queue is full and stays so.
  */
 int hostile_connect(const struct daemon *daemon, const char *name, int type);
+/* Agree on a version, as QEMU does first. @return whether the daemon has, instead of closing. */
+bool hostile_agree(int fd);
 /* Connect as QEMU does and agree on a version, once the client before has gone. */
 int hostile_qemu(const struct daemon *daemon, const char *name);
 /* Wait until the other side has closed; what it sends until then is thrown away. */
