@@ -233,6 +233,12 @@ void hostile_expect_answers(struct vm *vm)
 	}
 }
 
+void hostile_note_child(pid_t child)
+{
+	assert_true(num_users < MAX_USERS);
+	users[num_users++] = child;
+}
+
 void hostile_as_user(uid_t user, void (*function)(const struct daemon *daemon),
 		     const struct daemon *daemon)
 {
@@ -263,7 +269,7 @@ void hostile_as_user(uid_t user, void (*function)(const struct daemon *daemon),
 		for (;;)
 			pause();
 	}
-	users[num_users++] = child;
+	hostile_note_child(child);
 	close(done[1]);
 	assert_int_equal(read(done[0], &byte, 1), 1);
 	close(done[0]);

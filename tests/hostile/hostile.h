@@ -82,6 +82,8 @@ void hostile_expect_answers(struct vm *vm);
  */
 void hostile_as_user(uid_t user, void (*function)(const struct daemon *daemon),
 		     const struct daemon *daemon);
+/* Another child that is to end with the test. */
+void hostile_note_child(pid_t child);
 /* End all those now. */
 void hostile_end_users(void);
 
