@@ -2,8 +2,8 @@
 #include "daemon/clients.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -11,152 +11,232 @@
 
 #include "daemon/component.h"
 
-/* More packets than a client's send buffer holds. */
-#define MAX_UNREAD_PACKETS 512u
-#define MAX_CRASHES        3u
-
-static uint32_t state_of(const struct client *client)
+static enum client_phase phase_of(const struct client *client)
 {
-	return atomic_load_explicit(&client->state, memory_order_relaxed);
+	return (enum client_phase)atomic_load_explicit(
+		&client->clients->state->phases[client->place], memory_order_relaxed);
 }
 
-static void set_state(struct client *client, enum client_state state)
+static void set_phase(struct client *client, enum client_phase phase)
 {
-	atomic_store_explicit(&client->state, state, memory_order_release);
+	atomic_store_explicit(&client->clients->state->phases[client->place], (uint8_t)phase,
+			      memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* NULL: nobody has been there yet. */
-static struct client *at(const struct clients *clients, size_t place)
+/* Users. */
+
+static struct client_user *find_user(struct clients *clients, uid_t uid)
 {
-	return atomic_load_explicit(&clients->state->places[place], memory_order_relaxed);
+	struct client_user *free_entry = NULL;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client_user *user = &clients->users[i];
+
+		if (user->places != 0 && user->uid == uid)
+			return user;
+		if (user->places == 0 && free_entry == NULL)
+			free_entry = user;
+	}
+	/* There are as many as places, so one is free if a place is. */
+	if (free_entry != NULL)
+		*free_entry = (struct client_user){.uid = uid};
+	return free_entry;
 }
 
-static void watch_listener(struct clients *clients);
-
-/*
- * No more input, and what is there thrown away: a close with something unread would make the kernel
- * drop our last answer, too.
- */
-static void drain(int fd)
+static void set_user(struct client *client, struct client_user *user)
 {
-	char byte;
-
-	shutdown(fd, SHUT_RD);
-	for (unsigned int i = 0; i < MAX_UNREAD_PACKETS; i++)
-		if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) <= 0)
-			return;
+	if (client->user != NULL)
+		client->user->places--;
+	client->user = user;
+	if (user == NULL)
+		return;
+	user->places++;
+	client->owner =
+		(struct wire_owner){.closing = &client->clients->server->closing, .id = user->uid};
 }
 
-/* Every step can be repeated by another worker, which finds CLIENT_CLOSING. */
+static struct strikes *find_strikes(const struct clients *clients, uid_t uid)
+{
+	struct clients_state *state = clients->state;
+
+	for (size_t i = 0; i < CLIENTS_STRIKES; i++)
+		if (state->strikes[i].strikes.count > 0 && state->strikes[i].uid == uid)
+			return &state->strikes[i].strikes;
+	return NULL;
+}
+
+/* The user's, or else the one that began longest ago. */
+static struct strikes *take_strikes(struct clients *clients, uid_t uid)
+{
+	struct strikes *found = find_strikes(clients, uid);
+	struct clients_state *state = clients->state;
+	size_t oldest = 0;
+
+	if (found != NULL)
+		return found;
+	for (size_t i = 0; i < CLIENTS_STRIKES; i++)
+		if (state->strikes[i].strikes.since < state->strikes[oldest].strikes.since)
+			oldest = i;
+	state->strikes[oldest].strikes = (struct strikes){0};
+	state->strikes[oldest].uid = uid;
+	return &state->strikes[oldest].strikes;
+}
+
+bool clients_are_struck_out(const struct client *client)
+{
+	const struct strikes *strikes = find_strikes(client->clients, client->state->uid);
+
+	return strikes != NULL && is_struck_out(strikes);
+}
+
+void clients_held_up(struct clients *clients, uint32_t user, int *event_fd)
+{
+	const struct client *client = &clients->clients[user - 1];
+
+	closing_take(&clients->server->closing, event_fd, client->state->uid);
+	strike(take_strikes(clients, client->state->uid));
+	log_limited(
+		&clients->server->log, &clients->state->limit, CROSSVM_LOG_WARNING,
+		"process %d of user %u is disconnected: its eventfd was full and made to block, "
+		"which held up everybody for a moment",
+		(int)client->state->pid, client->state->uid);
+	wire_shut_down(&client->state->wire);
+}
+
+/* Clients. */
+
+static unsigned int client_ready(void *context, uint32_t events, unsigned int budget);
+
+static int watch_client(struct client *client, uint32_t events)
+{
+	return watches_set(client->clients->server->watches, client->state->wire.fd, events,
+			   &client->user->owner, client_ready, client);
+}
+
+/* Every step can be repeated by another worker, which finds CLIENT_PARTING. */
 static void part(struct client *client)
 {
-	struct clients *clients = client->clients;
+	struct watches *watches = client->clients->server->watches;
+	struct wire *wire = &client->state->wire;
 
-	set_state(client, CLIENT_CLOSING);
+	set_phase(client, CLIENT_PARTING);
 	component_close(client);
-	crossvm_host_unwatch(clients->host, client->watch);
-	if (client->wire.fd >= 0)
-		drain(client->wire.fd);
-	wire_close(&client->wire);
-	set_state(client, CLIENT_FREE);
-	if (clients->state->paused)
-		watch_listener(clients);
-}
-
-static void client_ready(void *context, uint32_t events);
-
-static void watch_client(struct client *client)
-{
-	int error;
-
-	crossvm_host_unwatch(client->clients->host, client->watch);
-	error = crossvm_host_watch(client->clients->host, client->watch, client->wire.fd,
-				   wire_events(&client->wire), client_ready, client);
-	if (error)
-		part(client);
-}
-
-/* Note which message is being applied, for the worker that comes after a crash. */
-static void begin(struct client *client, const struct wire_message *message)
-{
-	struct clients_state *state = client->clients->state;
-
-	if (state->applying.message != message->id || state->applying.place != client->place) {
-		state->applying.crashes = 0;
-		state->applying.message = message->id;
-		state->applying.place = client->place;
+	if (wire->fd >= 0) {
+		wire_shut_down(wire);
+		/* If it cannot even be watched, it is given up at once. */
+		if (!wire_has_taken_all(wire) && watch_client(client, EPOLLOUT | EPOLLET) == 0)
+			return;
+		watches_remove(watches, wire->fd);
+		wire_close(wire, &client->owner);
 	}
-	atomic_signal_fence(memory_order_seq_cst);
-	state->applying.active = true;
-	atomic_signal_fence(memory_order_seq_cst);
+	set_phase(client, CLIENT_FREE);
+	set_user(client, NULL);
 }
 
-/* Apply what has been received. The client may be gone afterwards. */
-static void process(struct client *client, uint32_t watched)
+/* Apply what has been received. @return 0, 1 if messages are left over, or -errno to part. */
+static int apply(struct client *client, unsigned int *budget)
 {
+	struct server *server = client->clients->server;
+	struct wire *wire = &client->state->wire;
 	struct wire_message message;
 	int result;
 
-	while ((result = wire_next(&client->wire, NULL, &message)) > 0) {
-		begin(client, &message);
+	while ((result = wire_next(wire, NULL, &message)) > 0) {
+		if (*budget == 0)
+			return 1;
+		--*budget;
+		server_serve(server, wire);
 		result = component_apply(client, &message);
-		atomic_signal_fence(memory_order_seq_cst);
-		client->clients->state->applying.active = false;
+		server_served(server);
+		if (result == -ETOOMANYREFS)
+			log_limited(
+				&server->log, &client->clients->state->limit, CROSSVM_LOG_WARNING,
+				"process %d of user %u cannot be sent a descriptor: crossvmd has "
+				"too many on their way to processes that do not take them; "
+				"disconnected",
+				(int)client->state->pid, client->state->uid);
 		if (result != 0 && result != -EAGAIN)
-			break;
+			return result;
 	}
-	if (result < 0 && result != -EAGAIN)
-		part(client);
-	else if (wire_events(&client->wire) != watched)
-		watch_client(client);
+	return result;
 }
 
-static void client_ready(void *context, uint32_t events)
+/* As vfio_user_serve(). */
+static int serve(struct client *client, unsigned int *budget)
+{
+	struct wire *wire = &client->state->wire;
+	int result = wire_flush(wire);
+
+	if (result)
+		return result == -EAGAIN ? 0 : result;
+	result = apply(client, budget);
+	if (result || *budget == 0 || wire_is_answering(wire))
+		return result;
+	result = wire_receive(wire, &client->owner);
+	if (result)
+		return result == -EAGAIN ? 0 : result;
+	return apply(client, budget);
+}
+
+static unsigned int client_ready(void *context, uint32_t events, unsigned int budget)
 {
 	struct client *client = context;
-	uint32_t watched;
-	int error;
+	struct watches *watches = client->clients->server->watches;
+	unsigned int left = budget;
+	int result;
 
-	if (state_of(client) != CLIENT_USED)
-		return;
-	watched = wire_events(&client->wire);
-	if (watched == EPOLLIN)
-		error = wire_receive(&client->wire);
-	else
-		error = wire_flush(&client->wire);
 	(void)events;
-	if (error == -EAGAIN)
-		return;
-	if (error)
+	if (phase_of(client) != CLIENT_USED) {
+		if (wire_has_taken_all(&client->state->wire))
+			part(client);
+		return 1;
+	}
+	result = serve(client, &left);
+	if (result == -EBUSY)
+		watches_pause(watches, client->state->wire.fd);
+	else if (result < 0 || watch_client(client, wire_events(&client->state->wire)) != 0)
 		part(client);
-	else
-		process(client, watched);
+	else if (result > 0)
+		watches_again(watches, client->state->wire.fd);
+	return budget - left;
 }
 
+/* Who may come. */
+
 /* Say no to a socket that gets no place, and close it. */
-static void turn_away(struct clients *clients, int fd, int error, const char *reason)
+__attribute__((format(printf, 5, 6))) static void turn_away(struct clients *clients, int fd,
+							    const struct peer *peer, int error,
+							    const char *format, ...)
 {
 	struct crossvm_component_failure failure;
-	size_t bytes = component_failure(&failure, error, reason);
+	char reason[128];
+	va_list arguments;
+	size_t bytes;
 
-	log_limited(clients->log, &clients->limit, CROSSVM_LOG_WARNING,
-		    "a process was turned away from the component socket: %s", reason);
-	drain(fd);
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	bytes = component_failure(&failure, error, reason);
+	log_limited(&clients->server->log, &clients->state->limit, CROSSVM_LOG_WARNING,
+		    "process %d of user %u was turned away from the component socket: %s",
+		    (int)peer->pid, peer->uid, reason);
 	if (send(fd, &failure, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_write(clients->log, CROSSVM_LOG_DEBUG, "and has not waited to hear it");
-	close(fd);
+		server_log(&clients->server->log, CROSSVM_LOG_DEBUG,
+			   "and has not waited to hear it");
+	shutdown(fd, SHUT_RDWR);
+	closing_take_socket(&clients->server->closing, &fd, peer->uid);
 }
 
 /* @return whether there is any component that the process may be; which ones in may_be. */
-static bool find_components(const struct clients *clients, int fd, uint8_t *may_be)
+static bool find_components(const struct clients *clients, const struct peer *peer, uint8_t *may_be)
 {
 	bool any = false;
 
 	memset(may_be, 0, CLIENTS_MAX_COMPONENTS / 8);
 	for (size_t i = 0; i < clients->num_components; i++) {
-		if (!wire_peer_is(fd, clients->components[i].user, clients->components[i].group) &&
-		    !wire_peer_is(fd, geteuid(), (gid_t)-1))
+		if (!peer_is(&clients->server->rules, peer, clients->components[i].user,
+			     clients->components[i].group))
 			continue;
 		may_be[i / 8] |= (uint8_t)(1u << (i % 8));
 		any = true;
@@ -164,281 +244,228 @@ static bool find_components(const struct clients *clients, int fd, uint8_t *may_
 	return any;
 }
 
-/* A place that has not been used before. NULL without memory. */
-static struct client *new_place(struct clients *clients, size_t place)
-{
-	struct client *client = crossvm_host_allocate(clients->host, sizeof(*client));
-
-	if (client == NULL)
-		return NULL;
-	client->clients = clients;
-	client->place = (uint32_t)place;
-	wire_init(&client->wire);
-	atomic_store_explicit(&clients->state->places[place], client, memory_order_release);
-	return client;
-}
-
-/* A free place, or that of the client which has been there longest without opening anything. */
-static struct client *find_place(struct clients *clients)
+/* Of the clients that have opened nothing, the one that came first; of one user only, unless NULL. */
+static struct client *find_idle(struct clients *clients, const struct client_user *user)
 {
 	struct client *oldest = NULL;
 
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		struct client *client = at(clients, i);
+		struct client *client = &clients->clients[i];
 
-		if (client == NULL)
-			return new_place(clients, i);
-		if (state_of(client) == CLIENT_FREE)
-			return client;
-		if (client->member == NULL && (oldest == NULL || client->arrival < oldest->arrival))
+		if (phase_of(client) != CLIENT_USED || client->state->open_connection != 0 ||
+		    (user != NULL && client->user != user))
+			continue;
+		if (oldest == NULL || client->state->arrival < oldest->state->arrival)
 			oldest = client;
 	}
-	if (oldest != NULL)
-		part(oldest);
 	return oldest;
 }
 
-static void settle(struct client *client, int fd, const struct wire_peer *peer,
+static struct client *find_free(struct clients *clients)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (phase_of(&clients->clients[i]) == CLIENT_FREE)
+			return &clients->clients[i];
+	return NULL;
+}
+
+/* A free place, or that of a client which has not opened anything. NULL: all are taken for good. */
+static struct client *find_place(struct clients *clients, const struct client_user *user)
+{
+	const bool user_is_full = user->places >= CLIENTS_PER_USER;
+	struct client *client = user_is_full ? NULL : find_free(clients);
+
+	if (client != NULL)
+		return client;
+	client = find_idle(clients, user_is_full ? user : NULL);
+	if (client == NULL)
+		return NULL;
+	part(client);
+	return phase_of(client) == CLIENT_FREE ? client : NULL;
+}
+
+/* Have the place's memory, once and for all. @return 0 or -ENOMEM. */
+static int make_present(struct client *client)
+{
+	_Atomic uint8_t *present = &client->clients->state->present[client->place];
+	const int error = arena_populate_part(client->state, sizeof(*client->state));
+
+	if (error || atomic_load(present))
+		return error;
+	wire_init(&client->state->wire);
+	atomic_store(present, 1);
+	return 0;
+}
+
+static void settle(struct client *client, struct client_user *user, int fd, const struct peer *peer,
 		   const uint8_t *may_be)
 {
-	client->pid = peer->pid;
-	client->uid = peer->uid;
-	memcpy(client->may_be, may_be, sizeof(client->may_be));
-	client->member = NULL;
-	client->arrival = ++client->clients->state->arrivals;
-	set_state(client, CLIENT_USED);
-	wire_open(&client->wire, fd, WIRE_PACKETS);
-	watch_client(client);
+	struct client_state *state = client->state;
+
+	state->pid = peer->pid;
+	state->uid = peer->uid;
+	memcpy(state->may_be, may_be, sizeof(state->may_be));
+	state->open_connection = 0;
+	state->arrival = ++client->clients->state->arrivals;
+	set_user(client, user);
+	set_phase(client, CLIENT_USED);
+	wire_open(&state->wire, fd, WIRE_PACKETS);
+	if (watch_client(client, EPOLLIN) != 0)
+		part(client);
 }
 
-/* @return whether the socket got a place; otherwise it is closed. */
-static bool admit(struct clients *clients, int fd)
+static void admit(struct clients *clients, int fd, const struct peer *peer)
 {
 	uint8_t may_be[CLIENTS_MAX_COMPONENTS / 8];
-	struct wire_peer peer;
+	struct client_user *user;
 	struct client *client;
-	char reason[128];
 
-	if (wire_peer_of(fd, &peer) != 0 || !find_components(clients, fd, may_be)) {
-		snprintf(reason, sizeof(reason),
-			 "user %u may be no component of this system; give one that user or group "
-			 "in the system file",
-			 peer.uid);
-		turn_away(clients, fd, -EACCES, reason);
-		return false;
-	}
-	client = find_place(clients);
-	if (client == NULL) {
-		snprintf(reason, sizeof(reason),
-			 "%u connections are open, as many as can be; close some", CLIENTS_MAX);
-		turn_away(clients, fd, -EBUSY, reason);
-		return false;
-	}
-	settle(client, fd, &peer, may_be);
-	return true;
-}
-
-/*
- * No descriptor is left. Left alone, the listener would stay readable and we would spin: turn the
- * next one away with the descriptor kept for this, or else listen no more until somebody leaves.
- */
-static void turn_away_without_descriptors(struct clients *clients)
-{
-	int reserve = clients->state->reserve_fd;
-	int fd;
-
-	clients->state->reserve_fd = -1;
-	if (reserve >= 0)
-		close(reserve);
-	fd = wire_accept(&clients->listener, NULL);
-	if (fd >= 0)
-		turn_away(clients, fd, -EMFILE,
-			  "crossvmd has as many files open as it may; raise LimitNOFILE= or close "
-			  "connections");
-	clients->state->reserve_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	if (fd >= 0 || fd == -EAGAIN)
+	if (!find_components(clients, peer, may_be)) {
+		turn_away(clients, fd, peer, -EACCES,
+			  "user %u may be no component of this system; give one that user or group "
+			  "in the system file",
+			  peer->uid);
 		return;
-	log_limited(clients->log, &clients->limit, CROSSVM_LOG_ERROR,
-		    "no component can connect until another one leaves: %s", strerror(-fd));
-	clients->state->paused = true;
-	crossvm_host_unwatch(clients->host, clients->state->watch);
+	}
+	user = find_user(clients, peer->uid);
+	client = user == NULL ? NULL : find_place(clients, user);
+	if (client == NULL)
+		turn_away(clients, fd, peer, -EBUSY,
+			  "user %u has %u connections open, or all users %u, as many as can be; "
+			  "close some",
+			  peer->uid, CLIENTS_PER_USER, CLIENTS_MAX);
+	else if (make_present(client) != 0)
+		turn_away(clients, fd, peer, -ENOMEM, "crossvmd has no memory for another client");
+	else
+		settle(client, user, fd, peer, may_be);
 }
 
-static void listener_ready(void *context, uint32_t events)
+static void accepted(void *context, int fd)
+{
+	struct peer peer;
+
+	peer_read(fd, &peer);
+	admit(context, fd, &peer);
+	peer_free(&peer);
+}
+
+static void failed(void *context, int error)
 {
 	struct clients *clients = context;
-	int fd = wire_accept(&clients->listener, NULL);
 
-	(void)events;
-	if (fd >= 0)
-		admit(clients, fd);
-	else if (fd != -EAGAIN)
-		turn_away_without_descriptors(clients);
+	log_limited(&clients->server->log, &clients->state->limit, CROSSVM_LOG_ERROR,
+		    "no component can connect until another one leaves: %s", strerror(-error));
 }
 
-static void watch_listener(struct clients *clients)
+/* Strangers connect too, on older kernels with descriptors: that many of these wait to be closed. */
+static bool may_accept(void *context)
 {
-	int error;
+	const struct clients *clients = context;
 
-	crossvm_host_unwatch(clients->host, clients->state->watch);
-	error = crossvm_host_watch(clients->host, clients->state->watch, clients->listener.fd,
-				   EPOLLIN, listener_ready, clients);
-	clients->state->paused = error != 0;
+	return closing_pending(&clients->server->closing) < CLOSING_RESERVE / 4;
 }
+
+/* Beginning and end. */
 
 static int listen_in(struct clients *clients, const char *socket_dir)
 {
-	struct wire_listener_options options = {.kind = WIRE_PACKETS,
-						.allowed_user = (uid_t)-1,
-						.allowed_group = (gid_t)-1,
-						.mode = 0666,
-						.anyone = true};
-	char path[sizeof(clients->listener.address.sun_path) + 1];
+	struct listener_options options = {
+		.kind = WIRE_PACKETS, .user = (uid_t)-1, .group = (gid_t)-1, .mode = 0666};
+	char path[sizeof(clients->acceptor.listener.address.sun_path) + 1];
 	int error;
 
-	/* one more than fits is enough for wire_listen() to say so */
+	/* one more than fits is enough for listener_open() to say so */
 	snprintf(path, sizeof(path), "%s/%s", socket_dir, CROSSVM_COMPONENT_SOCKET_NAME);
 	options.path = path;
-	error = wire_listen(&options, &clients->listener);
+	clients->acceptor.may_accept = may_accept;
+	clients->acceptor.accepted = accepted;
+	clients->acceptor.failed = failed;
+	clients->acceptor.context = clients;
+	error = acceptor_open(&clients->acceptor, clients->server, &options);
 	if (error)
-		log_write(clients->log, CROSSVM_LOG_ERROR, "cannot listen at %s/%s: %s; %s",
-			  socket_dir, CROSSVM_COMPONENT_SOCKET_NAME, strerror(-error),
-			  error == -ENAMETOOLONG ? "choose a shorter --socket-dir"
-						 : "look at that file and its folder");
+		server_log(&clients->server->log, CROSSVM_LOG_ERROR,
+			   "cannot listen at %s/%s: %s; %s", socket_dir,
+			   CROSSVM_COMPONENT_SOCKET_NAME, strerror(-error),
+			   error == -ENAMETOOLONG ? "choose a shorter --socket-dir"
+						  : "look at that file and its folder");
 	return error;
 }
 
 int clients_create(struct clients *clients, const char *socket_dir)
 {
-	int error;
+	struct arena *arena = clients->server->arena;
 
-	clients->listener.fd = -1;
-	clients->state = crossvm_host_allocate(clients->host, sizeof(*clients->state));
-	if (clients->state == NULL) {
-		log_write(clients->log, CROSSVM_LOG_ERROR, "no memory for component clients");
+	clients->state = arena_allocate(arena, sizeof(*clients->state));
+	clients->places = arena_reserve(arena, CLIENTS_MAX * sizeof(*clients->places));
+	if (clients->state == NULL || clients->places == NULL) {
+		server_log(&clients->server->log, CROSSVM_LOG_ERROR,
+			   "no memory for component clients");
 		return -ENOMEM;
 	}
-	error = listen_in(clients, socket_dir);
-	if (error)
-		return error;
-	clients->state->reserve_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	return clients->state->reserve_fd < 0 ? -errno : 0;
+	for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+		clients->clients[i] = (struct client){
+			.clients = clients, .place = i, .state = &clients->places[i]};
+	return listen_in(clients, socket_dir);
 }
 
 void clients_destroy(struct clients *clients)
 {
-	if (clients->state == NULL)
-		return;
+	acceptor_close(&clients->acceptor);
+}
+
+void clients_take_leave(struct clients *clients)
+{
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (at(clients, i) != NULL && state_of(at(clients, i)) != CLIENT_FREE)
-			part(at(clients, i));
-	if (clients->listener.fd >= 0) {
-		crossvm_host_unwatch(clients->host, clients->state->watch);
-		wire_listener_close(&clients->listener);
-	}
-	if (clients->state->reserve_fd >= 0)
-		close(clients->state->reserve_fd);
+		if (phase_of(&clients->clients[i]) != CLIENT_FREE)
+			part(&clients->clients[i]);
 }
 
-int clients_start(struct clients *clients)
+static void resume_client(struct client *client)
 {
-	watch_listener(clients);
-	return clients->state->paused ? -EIO : 0;
-}
+	struct server *server = client->clients->server;
+	struct wire *wire = &client->state->wire;
 
-static bool knows(const struct client *client, int fd)
-{
-	const struct route_open *open;
-
-	if (state_of(client) == CLIENT_FREE)
-		return false;
-	if (wire_knows(&client->wire, fd))
-		return true;
-	if (client->member == NULL)
-		return false;
-	open = &client->member->state->opens[client->open_index];
-	return atomic_load_explicit(&open->event_fd, memory_order_relaxed) == fd;
-}
-
-bool clients_know(struct clients *clients, int fd)
-{
-	if (fd == clients->state->reserve_fd)
-		return true;
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (at(clients, i) != NULL && knows(at(clients, i), fd))
-			return true;
-	/* A socket that nobody has closed yet, but that has gone, gets a place and leaves it soon. */
-	return wire_accepted_from(&clients->listener, fd) && admit(clients, fd);
-}
-
-static void recover_client(struct clients *clients, struct client *client)
-{
-	const struct clients_state *state = clients->state;
-	int error;
-
-	if (state_of(client) == CLIENT_CLOSING || client->wire.fd < 0) {
+	set_user(client, find_user(client->clients, client->state->uid));
+	wire_resume(wire, &client->owner);
+	wire_mark(wire, server_mark, server);
+	if (phase_of(client) != CLIENT_USED || wire->fd < 0 ||
+	    watch_client(client, wire_events(wire)) != 0) {
 		part(client);
-		return;
-	}
-	if (state->applying.active && client->place == state->applying.place &&
-	    state->applying.crashes >= MAX_CRASHES) {
-		log_write(clients->log, CROSSVM_LOG_ERROR,
-			  "process %d is disconnected: %u workers in a row have crashed at one and "
-			  "the same message of it; please report this",
-			  (int)client->pid, MAX_CRASHES);
+	} else if (server_blames(server, wire)) {
+		server_log(
+			&server->log, CROSSVM_LOG_ERROR,
+			"process %d is disconnected: %u workers in a row have crashed at one and "
+			"the same message of it; please report this",
+			(int)client->state->pid, SERVER_MAX_CRASHES);
 		part(client);
-		clients->state->applying.active = false;
-		return;
+	} else if (wire_has_work(wire)) {
+		watches_again(server->watches, wire->fd);
 	}
-	error = wire_flush(&client->wire);
-	if (error && error != -EAGAIN)
-		part(client);
-	else
-		watch_client(client);
-	if (state_of(client) == CLIENT_USED)
-		process(client, wire_events(&client->wire));
-}
-
-/*
- * Have all of it mapped in this process: where the kernel is to store a receipt into a page that is
- * not, a process that is being killed might lose it.
- */
-static void touch(struct client *client)
-{
-	volatile unsigned char *bytes = (volatile unsigned char *)client;
-
-	for (size_t i = 0; i < sizeof(*client); i += CROSSVM_PAGE_BYTES)
-		bytes[i] = bytes[i];
-	bytes[sizeof(*client) - 1] = bytes[sizeof(*client) - 1];
 }
 
 void clients_resume(struct clients *clients)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		struct client *client = at(clients, i);
+		struct client *client = &clients->clients[i];
 
-		if (client == NULL)
-			continue;
-		touch(client);
-		/* What comes of it is seen again when it goes on. */
-		if (client->wire.fd >= 0)
-			wire_resume(&client->wire);
+		/* Its memory must be mapped here before the kernel stores a receipt there. */
+		if (phase_of(client) != CLIENT_FREE && make_present(client) == 0)
+			resume_client(client);
 	}
 }
 
-void clients_recover(struct clients *clients, bool crashed)
+bool clients_name_wire(const struct clients *clients, uint64_t offset, char *text, size_t bytes)
 {
-	if (crashed && clients->state->applying.active)
-		clients->state->applying.crashes++;
-	if (clients->state->paused)
-		watch_listener(clients);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (at(clients, i) != NULL && state_of(at(clients, i)) != CLIENT_FREE)
-			recover_client(clients, at(clients, i));
+		if (arena_offset(clients->server->arena, &clients->places[i].wire) == offset) {
+			snprintf(text, bytes, "the process at place %zu of the component socket",
+				 i);
+			return true;
+		}
+	return false;
 }
 
 size_t clients_descriptors(void)
 {
-	/* socket, eventfd, and what an ill-willed message brings along */
-	return (size_t)CLIENTS_MAX * (2 + WIRE_MAX_FDS);
+	return (size_t)CLIENTS_MAX * 2; /* socket and eventfd */
 }

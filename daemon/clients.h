@@ -3,9 +3,10 @@
  * The component socket: who is connected, accepting, parting, and going on after a worker that died.
  * component.h has what they say to each other.
  *
- * A client occupies one of CLIENTS_MAX places in the arena from accept to close. A client that has
- * not opened a connection yet gives way to a new one when all places are taken, so that idle sockets
- * keep nobody out.
+ * A client occupies one of CLIENTS_MAX places from accept to close, and one user CLIENTS_PER_USER at most.
+ * A client that has not opened a connection yet gives way to a new one when all places are taken, so that
+ * idle sockets keep nobody out. A client that has gone without taking the descriptors that it was sent
+ * keeps its place until it has, or has closed its socket.
  */
 #ifndef CROSSVM_DAEMON_CLIENTS_H
 #define CROSSVM_DAEMON_CLIENTS_H
@@ -18,13 +19,14 @@
 #include <crossvm/abi_component.h>
 #include <crossvm/host.h>
 
-#include "daemon/log.h"
 #include "daemon/route.h"
-#include "wire/listener.h"
-#include "wire/wire.h"
+#include "server/server.h"
+#include "server/strikes.h"
 
-#define CLIENTS_MAX            256u
+#define CLIENTS_MAX            1024u
+#define CLIENTS_PER_USER       256u
 #define CLIENTS_MAX_COMPONENTS 256u
+#define CLIENTS_STRIKES        64u
 
 /* A component, as far as this room cares. */
 struct clients_component {
@@ -33,87 +35,94 @@ struct clients_component {
 	gid_t group;
 };
 
-enum client_state {
+enum client_phase {
 	CLIENT_FREE,
 	CLIENT_USED,
-	CLIENT_CLOSING,
+	CLIENT_PARTING,
 };
 
-struct clients;
-
-/* A connected process. In the arena. */
-struct client {
-	struct clients *clients;
-	uint32_t place;
+/* What changes of a client. In the arena, present once its place has been used. */
+struct client_state {
 	struct wire wire;
-	_Alignas(8) unsigned char watch[CROSSVM_HOST_WATCH_BYTES];
-	_Atomic uint32_t state; /* enum client_state */
 	uint64_t arrival;
 	pid_t pid;
 	uid_t uid;
 	uint8_t may_be[CLIENTS_MAX_COMPONENTS / 8]; /* bit set of components */
-	struct route_member *member;                /* what it has open; NULL: nothing yet */
-	uint32_t open_index;                        /* in member->state->opens */
 	uint64_t open_message;                      /* identity of the OPEN */
+	uint32_t open_index;                        /* in member->state->opens */
+	uint32_t open_connection;                   /* index plus 1; 0: it has opened nothing */
+	uint32_t open_member;                       /* index in it */
+};
+
+/* A user's share of the worker's time. Private. */
+struct client_user {
+	uid_t uid;
+	uint32_t places; /* taken; 0: this entry is free */
+	struct watch_owner owner;
+};
+
+struct clients;
+
+/* A place. Private, constant but for the last three. */
+struct client {
+	struct clients *clients;
+	uint32_t place;
+	struct client_state *state;
+	struct wire_owner owner;
+	struct client_user *user;
+	/* Where an answer to LIST stands: the next step looks on from here. */
+	struct {
+		uint64_t message; /* of the next step */
+		size_t connection;
+		size_t member;
+	} list;
 };
 
 /* In the arena. */
 struct clients_state {
-	struct client *_Atomic places[CLIENTS_MAX]; /* NULL: not used so far */
+	_Atomic uint8_t phases[CLIENTS_MAX]; /* enum client_phase */
+	_Atomic uint8_t present[CLIENTS_MAX];
 	uint64_t arrivals;
-	_Alignas(8) unsigned char watch[CROSSVM_HOST_WATCH_BYTES];
-	bool paused;    /* no descriptor left to accept with: not watching until somebody leaves */
-	int reserve_fd; /* given up to accept, and turn away, when no descriptor is left; -1: gone */
-	/* The last message that was applied, and how many workers have crashed at it. */
+	struct log_limit limit;
 	struct {
-		uint32_t place;
-		uint64_t message;
-		bool active; /* it still is being applied */
-		uint32_t crashes;
-	} applying;
+		uid_t uid;
+		struct strikes strikes;
+	} strikes[CLIENTS_STRIKES];
 };
 
 struct clients {
-	const struct log *log;
-	struct log_limit limit;
-	struct crossvm_host *host;
-	struct route_connection *connections;
-	size_t num_connections;
+	struct server *server;
+	struct route *route;
 	const struct clients_component *components;
 	size_t num_components;
-	struct wire_listener listener;
+	struct acceptor acceptor;
 	struct clients_state *state;
+	struct client_state *places; /* reserved */
+	struct client clients[CLIENTS_MAX];
+	struct client_user users[CLIENTS_MAX];
 };
 
 /*
- * Listen in socket_dir. The caller has filled log, host, connections and components.
+ * Listen in socket_dir. The caller has filled server, route and components.
  *
  * @return 0, or -errno after a message.
  */
 int clients_create(struct clients *clients, const char *socket_dir);
-/* Disconnects all and removes the socket. */
 void clients_destroy(struct clients *clients);
 
-/* Once routing is ready: let them come. @return 0 or -errno. */
-int clients_start(struct clients *clients);
-
-/*
- * For crossvm_host_recover(): whether a descriptor is a client's. Adopts one that was accepted and
- * has no place yet.
- */
-bool clients_know(struct clients *clients, int fd);
-
-/* Go on after another worker: first what is to be done before crossvm_host_recover() ... */
+/* In a worker: go on, between server_renew() and server_sort_out(); part from all. */
 void clients_resume(struct clients *clients);
-/*
- * ... and then what comes after it.
- *
- * @crashed: it died of itself and not by somebody's order. A client whose message makes three workers
- *   crash in a row is disconnected.
- */
-void clients_recover(struct clients *clients, bool crashed);
+void clients_take_leave(struct clients *clients);
 
-/* How many descriptors clients can take, for the limit. */
+/* Who the client is for a message, from its wire's offset; false: it is no client's. */
+bool clients_name_wire(const struct clients *clients, uint64_t offset, char *text, size_t bytes);
+
+/* The process that a struct route_open belongs to has made a write to its eventfd wait. */
+void clients_held_up(struct clients *clients, uint32_t user, int *event_fd);
+/* Whether the client's user has done so too often. */
+bool clients_are_struck_out(const struct client *client);
+
+/* The descriptors that clients can take. */
 size_t clients_descriptors(void);
 
 #endif

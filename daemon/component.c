@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
+
+#include "daemon/component_member.h"
 
 static struct crossvm_component_header header(enum crossvm_component_type type)
 {
@@ -36,22 +37,24 @@ refuse(struct client *client, struct wire_message *message, int error, const cha
 {
 	char text[sizeof(((struct crossvm_component_failure *)NULL)->message)];
 	struct clients *clients = client->clients;
+	struct wire *wire = &client->state->wire;
 	va_list args;
 	size_t bytes;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	log_limited(clients->log, &clients->limit, CROSSVM_LOG_INFO, "process %d refused: %s",
-		    (int)client->pid, text);
-	bytes = component_failure((void *)wire_answer(&client->wire), error, text);
-	wire_answered(&client->wire, message, bytes, NULL, 0, false);
+	log_limited(&clients->server->log, &clients->state->limit, CROSSVM_LOG_INFO,
+		    "process %d of user %u refused: %s", (int)client->state->pid,
+		    client->state->uid, text);
+	bytes = component_failure((void *)wire_answer(wire), error, text);
+	wire_answered(wire, &client->owner, message, bytes, NULL, 0, false);
 	return error;
 }
 
 static bool may_be(const struct client *client, size_t component)
 {
-	return (client->may_be[component / 8] & (1u << (component % 8))) != 0;
+	return (client->state->may_be[component / 8] & (1u << (component % 8))) != 0;
 }
 
 /*
@@ -73,9 +76,11 @@ static bool take_name(char *name)
 
 static struct route_connection *find_connection(const struct clients *clients, const char *name)
 {
-	for (size_t i = 0; i < clients->num_connections; i++)
-		if (strcmp(clients->connections[i].name, name) == 0)
-			return &clients->connections[i];
+	const struct route *route = clients->route;
+
+	for (size_t i = 0; i < route->num_connections; i++)
+		if (strcmp(route->connections[i].name, name) == 0)
+			return &route->connections[i];
 	return NULL;
 }
 
@@ -83,7 +88,7 @@ static struct route_connection *find_connection(const struct clients *clients, c
 static bool matches(const struct client *client, const struct route_member *member,
 		    const char *component)
 {
-	return member->vm == NULL && may_be(client, member->component) &&
+	return member->vm == NULL && may_be(client, member->index) &&
 	       (component[0] == '\0' || strcmp(member->name, component) == 0);
 }
 
@@ -114,12 +119,12 @@ static struct route_member *find_member(struct client *client, struct wire_messa
 		*error = refuse(client, message, -EACCES,
 				"connection '%s' has no member '%s' that user %u may be; give it a "
 				"user or group in the system file",
-				connection->name, component, client->uid);
+				connection->name, component, client->state->uid);
 	else
 		*error = refuse(client, message, -EACCES,
 				"connection '%s' has no component that user %u may be; give it a "
 				"user or group in the system file",
-				connection->name, client->uid);
+				connection->name, client->state->uid);
 	return NULL;
 }
 
@@ -141,27 +146,46 @@ static struct route_open *find_open(struct client *client, struct route_member *
 	return free_open;
 }
 
+/* The member that the client has open; NULL: none. */
+static struct route_member *member_of(const struct client *client)
+{
+	const struct route *route = client->clients->route;
+	const struct client_state *state = client->state;
+
+	if (state->open_connection == 0)
+		return NULL;
+	return &route->connections[state->open_connection - 1].members[state->open_member];
+}
+
+static struct route_open *open_of(const struct client *client)
+{
+	return &member_of(client)->state->opens[client->state->open_index];
+}
+
 /* Each step can be repeated by another worker. @return 0 or -errno. */
 static int take_open(struct client *client, const struct wire_message *message,
 		     struct route_member *member, struct route_open *open)
 {
-	uint32_t index = (uint32_t)(open - member->state->opens);
+	struct client_state *state = client->state;
+	const uint32_t index = (uint32_t)(open - member->state->opens);
 	int fd;
 
-	client->open_message = message->id;
-	open->socket_fd = client->wire.fd;
-	client->open_index = index;
+	state->open_message = message->id;
+	state->open_index = index;
+	state->open_member = member->id;
 	atomic_signal_fence(memory_order_seq_cst);
-	client->member = member;
+	state->open_connection =
+		(uint32_t)(member->connection - client->clients->route->connections) + 1;
 	/* Until now nobody emits from here: the last user's messages must not be mistaken for ours. */
 	atomic_store_explicit(&member->state->sources[index].message, 0, memory_order_release);
 	atomic_store_explicit(&open->user, client->place + 1, memory_order_release);
-	if (atomic_load_explicit(&open->event_fd, memory_order_relaxed) > 0)
+	atomic_signal_fence(memory_order_seq_cst);
+	if (open->event_fd >= 0)
 		return 0;
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	atomic_store_explicit(&open->event_fd, fd, memory_order_release);
+	open->event_fd = fd;
 	return 0;
 }
 
@@ -180,18 +204,18 @@ static void fill_entry(struct crossvm_component_entry *entry, enum crossvm_compo
 
 static int opened(struct client *client, struct wire_message *message, uint32_t access)
 {
-	const struct route_member *member = client->member;
+	const struct route_member *member = member_of(client);
 	const struct route_connection *connection = member->connection;
-	struct route_open *open = &member->state->opens[client->open_index];
-	int fds[3] = {member->page.fd, atomic_load_explicit(&open->event_fd, memory_order_relaxed)};
+	struct wire *wire = &client->state->wire;
+	int fds[3] = {component_member_page(member), open_of(client)->event_fd};
 	uint32_t num_fds = 2;
 
 	if (access != 0 && connection->dataport_bytes > 0)
 		fds[num_fds++] = access & CROSSVM_ACCESS_WRITE ? connection->dataport_fd
 							       : connection->read_only_fd;
-	fill_entry((void *)wire_answer(&client->wire), CROSSVM_COMPONENT_OPENED, member);
-	return wire_answered(&client->wire, message, sizeof(struct crossvm_component_entry), fds,
-			     num_fds, false);
+	fill_entry((void *)wire_answer(wire), CROSSVM_COMPONENT_OPENED, member);
+	return wire_answered(wire, &client->owner, message, sizeof(struct crossvm_component_entry),
+			     fds, num_fds, false);
 }
 
 static int apply_open(struct client *client, struct wire_message *message,
@@ -215,6 +239,12 @@ static int apply_open(struct client *client, struct wire_message *message,
 			      "'%s' is read-only in connection '%s'; open it for reading only, or "
 			      "make it read-write in the system file",
 			      member->name, connection->name);
+	if (clients_are_struck_out(client))
+		return refuse(
+			client, message, -EPERM,
+			"user %u has held up crossvmd too often, by eventfds that were full and "
+			"made to block; try again in ten minutes",
+			client->state->uid);
 	open = find_open(client, member);
 	if (open == NULL)
 		return refuse(client, message, -EBUSY,
@@ -226,23 +256,36 @@ static int apply_open(struct client *client, struct wire_message *message,
 			      "crossvmd cannot create an eventfd (%s); close other connections",
 			      strerror(-error));
 	route_set_state(member, CROSSVM_PEER_OPEN);
-	log_write(client->clients->log, CROSSVM_LOG_DEBUG, "process %d opened '%s' as '%s'",
-		  (int)client->pid, connection->name, member->name);
+	server_log(&client->clients->server->log, CROSSVM_LOG_DEBUG,
+		   "process %d opened '%s' as '%s'", (int)client->state->pid, connection->name,
+		   member->name);
 	return opened(client, message, request->access);
 }
 
-/* The nth member that the client may be; NULL after the last. */
-static struct route_member *nth_member(const struct client *client, const char *component,
-				       uint32_t n)
+/*
+ * The nth member that the client may be, NULL after the last: looked for behind the one before, if this
+ * worker has found that one.
+ */
+static struct route_member *nth_member(struct client *client, const char *component,
+				       const struct wire_message *message)
 {
-	const struct clients *clients = client->clients;
+	const struct route *route = client->clients->route;
+	const bool goes_on = message->step > 0 && client->list.message == message->id;
+	uint32_t left = goes_on ? 0 : message->step;
+	size_t j = goes_on ? client->list.member : 0;
 
-	for (size_t i = 0; i < clients->num_connections; i++) {
-		struct route_connection *connection = &clients->connections[i];
+	for (size_t i = goes_on ? client->list.connection : 0; i < route->num_connections; i++) {
+		struct route_connection *connection = &route->connections[i];
 
-		for (size_t j = 0; j < connection->num_members; j++)
-			if (matches(client, &connection->members[j], component) && n-- == 0)
-				return &connection->members[j];
+		for (; j < connection->num_members; j++) {
+			if (!matches(client, &connection->members[j], component) || left-- > 0)
+				continue;
+			client->list.message = message->id + 1;
+			client->list.connection = i;
+			client->list.member = j + 1;
+			return &connection->members[j];
+		}
+		j = 0;
 	}
 	return NULL;
 }
@@ -251,10 +294,11 @@ static struct route_member *nth_member(const struct client *client, const char *
 static int apply_list(struct client *client, struct wire_message *message,
 		      const struct crossvm_component_request *request)
 {
-	struct route_member *member =
-		message->step == UINT16_MAX ? NULL
-					    : nth_member(client, request->component, message->step);
-	struct crossvm_component_entry *entry = (void *)wire_answer(&client->wire);
+	struct wire *wire = &client->state->wire;
+	struct route_member *member = message->step == UINT16_MAX
+					      ? NULL
+					      : nth_member(client, request->component, message);
+	struct crossvm_component_entry *entry = (void *)wire_answer(wire);
 
 	if (member != NULL) {
 		fill_entry(entry, CROSSVM_COMPONENT_ENTRY, member);
@@ -262,7 +306,8 @@ static int apply_list(struct client *client, struct wire_message *message,
 		memset(entry, 0, sizeof(*entry));
 		entry->header = header(CROSSVM_COMPONENT_ENTRY);
 	}
-	return wire_answered(&client->wire, message, sizeof(*entry), NULL, 0, member != NULL);
+	return wire_answered(wire, &client->owner, message, sizeof(*entry), NULL, 0,
+			     member != NULL);
 }
 
 static int apply_request(struct client *client, struct wire_message *message, bool list)
@@ -275,7 +320,7 @@ static int apply_request(struct client *client, struct wire_message *message, bo
 	memcpy(&request, message->data, sizeof(request));
 	if (!take_name(request.connection) || !take_name(request.component))
 		return refuse(client, message, -EPROTO, "a name without end in a request");
-	if (client->member != NULL && client->open_message != message->id)
+	if (member_of(client) != NULL && client->state->open_message != message->id)
 		return refuse(client, message, -EPROTO,
 			      "a second request after OPEN; use a socket for each");
 	if (list)
@@ -307,10 +352,10 @@ int component_apply(struct client *client, struct wire_message *message)
 		if (message->bytes != sizeof(struct crossvm_component_emit))
 			return refuse(client, message, -EPROTO, "an emit of %zu bytes",
 				      message->bytes);
-		if (client->member == NULL)
+		if (member_of(client) == NULL)
 			return refuse(client, message, -EPROTO, "an emit before OPEN");
-		route_emit(client->member, client->open_index, message->id);
-		wire_done(&client->wire, message);
+		route_emit(member_of(client), client->state->open_index, message->id);
+		wire_done(&client->state->wire, &client->owner, message);
 		return 0;
 	default:
 		return refuse(client, message, -EPROTO, "a message of unknown type %u", said.type);
@@ -327,27 +372,21 @@ static bool is_open(const struct route_member *member)
 
 void component_close(struct client *client)
 {
-	uint32_t user = client->place + 1;
-	struct route_member *member = client->member;
+	struct route_member *member = member_of(client);
+	struct clients *clients = client->clients;
 	struct route_open *open;
-	int fd;
 
 	if (member == NULL)
 		return;
-	open = &member->state->opens[client->open_index];
-	if (atomic_load_explicit(&open->user, memory_order_relaxed) == user) {
-		/* Forget it first: a worker that dies here leaves a descriptor nobody knows. */
-		fd = atomic_load_explicit(&open->event_fd, memory_order_relaxed);
-		atomic_store_explicit(&open->event_fd, 0, memory_order_release);
-		atomic_signal_fence(memory_order_seq_cst);
-		if (fd > 0)
-			close(fd);
+	open = open_of(client);
+	if (atomic_load_explicit(&open->user, memory_order_relaxed) == client->place + 1) {
+		closing_take(&clients->server->closing, &open->event_fd, client->state->uid);
 		atomic_store_explicit(&open->user, 0, memory_order_release);
-		log_write(client->clients->log, CROSSVM_LOG_DEBUG, "process %d closed '%s'",
-			  (int)client->pid, member->connection->name);
+		server_log(&clients->server->log, CROSSVM_LOG_DEBUG, "process %d closed '%s'",
+			   (int)client->state->pid, member->connection->name);
 	}
 	if (!is_open(member))
 		route_set_state(member, CROSSVM_PEER_ABSENT);
 	atomic_signal_fence(memory_order_seq_cst);
-	client->member = NULL;
+	client->state->open_connection = 0;
 }

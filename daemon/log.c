@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/log.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LINE_BYTES        1024u
-#define LIMIT_INTERVAL_MS 1000
-#define LIMIT_BURST       10
+#define LINE_BYTES 1024u
 
 /* systemd names the journal's stream, so that a redirected standard error is not mistaken for it. */
 static bool is_journal(void)
@@ -66,51 +63,13 @@ void log_message(void *context, enum crossvm_log_level level, const char *messag
 		return;
 }
 
-__attribute__((format(printf, 3, 0))) static void write_arguments(const struct log *log,
-								  enum crossvm_log_level level,
-								  const char *format, va_list args)
-{
-	char message[LINE_BYTES];
-
-	vsnprintf(message, sizeof(message), format, args);
-	log_message((void *)log, level, message);
-}
-
 void log_write(const struct log *log, enum crossvm_log_level level, const char *format, ...)
 {
+	char message[LINE_BYTES];
 	va_list args;
 
 	va_start(args, format);
-	write_arguments(log, level, format, args);
+	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-void log_limited(const struct log *log, struct log_limit *limit, enum crossvm_log_level level,
-		 const char *format, ...)
-{
-	int64_t now = now_ms();
-	va_list args;
-
-	if (limit->since_ms < now - (int64_t)LIMIT_BURST * LIMIT_INTERVAL_MS)
-		limit->since_ms = now - (int64_t)LIMIT_BURST * LIMIT_INTERVAL_MS;
-	if (limit->since_ms + LIMIT_INTERVAL_MS > now) {
-		limit->suppressed++;
-		return;
-	}
-	limit->since_ms += LIMIT_INTERVAL_MS;
-	if (limit->suppressed > 0)
-		log_write(log, level, "%" PRIu64 " messages like the next one were left out",
-			  limit->suppressed);
-	limit->suppressed = 0;
-	va_start(args, format);
-	write_arguments(log, level, format, args);
-	va_end(args);
+	log_message((void *)log, level, message);
 }

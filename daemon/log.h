@@ -4,7 +4,6 @@
 #define CROSSVM_DAEMON_LOG_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include <crossvm/host.h>
 
@@ -21,19 +20,5 @@ log_write(const struct log *log, enum crossvm_log_level level, const char *forma
 
 /* A crossvm_log_fn; context is the struct log. */
 void log_message(void *context, enum crossvm_log_level level, const char *message);
-
-/*
- * A limit for what clients can cause: ten messages at once, one a second in the long run. Zeroed
- * memory is a fresh one.
- */
-struct log_limit {
-	int64_t since_ms; /* when the bucket would have been empty */
-	uint64_t suppressed;
-};
-
-__attribute__((format(printf, 4, 5))) void log_limited(const struct log *log,
-						       struct log_limit *limit,
-						       enum crossvm_log_level level,
-						       const char *format, ...);
 
 #endif

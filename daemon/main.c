@@ -2,18 +2,18 @@
 /* crossvmd: serves the connections of a system file to VMs and components. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/daemon.h"
 #include "daemon/directory.h"
-#include "daemon/holder.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/rights.h"
 #include "daemon/sandbox.h"
-#include "daemon/server.h"
-#include "daemon/watchdog.h"
+#include "server/holder.h"
 #include "systemfile/system.h"
 
 enum exit_status {
@@ -56,9 +56,9 @@ static int parse_busy_poll(const char *text, unsigned int *us)
 
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || text[0] == '-' || value > SERVER_BUSY_POLL_MAX_US) {
+	if (errno || end == text || *end || text[0] == '-' || value > DAEMON_BUSY_POLL_MAX_US) {
 		fprintf(stderr, "crossvmd: --busy-poll takes 0 to %u microseconds, not '%s'.\n",
-			SERVER_BUSY_POLL_MAX_US, text);
+			DAEMON_BUSY_POLL_MAX_US, text);
 		return -EINVAL;
 	}
 	*us = (unsigned int)value;
@@ -124,50 +124,112 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	return arguments->socket_dir == NULL ? EXIT_STATUS_FAILED : -1;
 }
 
-static void say_ready(const struct crossvm_system *system, const char *socket_dir,
-		      const struct log *log)
+/* What holder_run() asks for; context is the struct service. */
+struct service {
+	struct daemon daemon;
+	struct sandbox *sandbox;
+	const struct log *log;
+};
+
+static int enter(void *context, enum holder_role role)
 {
+	struct service *service = context;
+
+	return sandbox_enter(service->sandbox, role);
+}
+
+static int begin(void *context, bool crashed)
+{
+	return daemon_begin(&((struct service *)context)->daemon, crashed);
+}
+
+static void take_leave(void *context)
+{
+	daemon_take_leave(&((struct service *)context)->daemon);
+}
+
+static void name_owner(void *context, uint64_t owner, char *text, size_t bytes)
+{
+	daemon_name_owner(&((struct service *)context)->daemon, owner, text, bytes);
+}
+
+static void name_wire(void *context, uint64_t offset, char *text, size_t bytes)
+{
+	daemon_name_wire(&((struct service *)context)->daemon, offset, text, bytes);
+}
+
+static void started(void *context)
+{
+	const struct service *service = context;
+	const struct crossvm_system *system = service->daemon.system;
 	char state[256];
 
-	log_write(log, CROSSVM_LOG_INFO,
-		  "serving in %s: %zu connection(s), %zu VM(s), %zu component(s)", socket_dir,
-		  system->num_connections, system->num_vms, system->num_components);
+	log_write(service->log, CROSSVM_LOG_INFO,
+		  "serving in %s: %zu connection(s), %zu VM(s), %zu component(s)",
+		  service->daemon.socket_dir, system->num_connections, system->num_vms,
+		  system->num_components);
 	snprintf(state, sizeof(state),
 		 "READY=1\nSTATUS=Serving %zu connection(s), %zu VM(s), %zu component(s)",
 		 system->num_connections, system->num_vms, system->num_components);
 	if (notify_send(state) != 0)
-		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be notified");
+		log_write(service->log, CROSSVM_LOG_WARNING,
+			  "the service manager cannot be notified");
+}
+
+static void stopping(void *context, const siginfo_t *by)
+{
+	const struct service *service = context;
+
+	if (by != NULL)
+		log_write(service->log, CROSSVM_LOG_INFO,
+			  "process %d of user %u has sent %s: taking leave of VMs and components",
+			  (int)by->si_pid, by->si_uid, strsignal(by->si_signo));
+	notify_send("STOPPING=1\nSTATUS=Taking leave of VMs and components");
+}
+
+static int serve_with(struct service *service, const struct arguments *arguments)
+{
+	const struct holder_program program = {
+		.name = "crossvmd",
+		.enter = enter,
+		.begin = begin,
+		.take_leave = take_leave,
+		.started = started,
+		.stopping = stopping,
+		.name_owner = name_owner,
+		.name_wire = name_wire,
+		.context = service,
+		.busy_poll_us = arguments->busy_poll_us,
+	};
+	int error = holder_run(&service->daemon.server, &program);
+
+	daemon_unlink(&service->daemon);
+	return error;
 }
 
 static int serve(const struct arguments *arguments, const struct crossvm_system *system,
 		 const struct log *log)
 {
-	struct sandbox *sandbox = NULL;
-	struct server server;
+	/* The program's only one: once workers have run it is not given back, but ends with the process. */
+	static struct service service;
 	struct rights rights;
 	int error = rights_choose(&rights, arguments->user, arguments->group, log);
 
 	if (error)
 		return error;
-	error = server_create(&server, system, arguments->socket_dir, &rights, log);
-	server.busy_poll_us = arguments->busy_poll_us;
+	service.log = log;
+	error = daemon_create(&service.daemon, system, arguments->socket_dir, &rights, log);
 	if (!error)
 		error = rights_drop(&rights, log);
 	if (!error) {
-		error = sandbox_create(&sandbox);
+		error = sandbox_create(&service.sandbox, log);
 		if (error)
 			log_write(log, CROSSVM_LOG_ERROR, "cannot set up seccomp: %s",
 				  strerror(-error));
 	}
-	if (!error) {
-		say_ready(system, arguments->socket_dir, log);
-		error = holder_run(&server, sandbox);
-		/* Taking leave of a VM can make another one's interrupt wait. */
-		if (watchdog_create() == 0)
-			watchdog_start();
-	}
-	server_destroy(&server);
-	sandbox_destroy(sandbox);
+	if (!error)
+		return serve_with(&service, arguments);
+	daemon_destroy(&service.daemon);
 	return error;
 }
 
@@ -201,7 +263,7 @@ int main(int argc, char **argv)
 	int status = parse_arguments(argc, argv, &arguments);
 
 	if (status < 0) {
-		holder_prepare();
+		signal(SIGHUP, SIG_IGN); /* a system file is read once */
 		status = run(&arguments);
 	}
 	free(arguments.socket_dir);

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/component_member.h"
+#include "server/memory.h"
 #include "systemfile/size.h"
+#include "vmm/vmm.h"
 
 /* What guests do, as the host tells it; context is the member. */
 
@@ -16,33 +19,36 @@ static void vm_emitted(void *context)
 {
 	struct route_member *member = context;
 
-	route_emit(member, 0, crossvm_host_message_id(member->server->host));
+	route_emit(member, 0, server_message(&member->daemon->server));
 }
 
 /* How many of its connections a VM is attached to. */
-static size_t count_attached(const struct server *server, const vm_t *vm)
+static size_t count_attached(const struct daemon_vm *vm)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < server->system->num_connections; i++)
-		for (size_t j = 0; j < server->connections[i].num_members; j++)
-			count += server->connections[i].members[j].vm == vm &&
-				 route_is_present(&server->connections[i].members[j]);
+	for (size_t i = 0; i < vm->num_members; i++)
+		count += route_is_present(vm->members[i]);
 	return count;
 }
 
 static void vm_changed(void *context, uint32_t state)
 {
 	struct route_member *member = context;
-	struct server *server = member->server;
+	struct daemon *daemon = member->daemon;
 	bool was_present = route_is_present(member);
 	bool is_present = state != CROSSVM_PEER_ABSENT;
 
-	route_set_state(member, state);
 	/* One message for a VM, at its first connection and its last. */
-	if (was_present != is_present && count_attached(server, member->vm) == is_present)
-		log_limited(server->log, &server->limit, CROSSVM_LOG_INFO, "VM '%s' %s",
-			    member->name, is_present ? "attached" : "detached");
+	if (route_set_state(member, state) && was_present != is_present &&
+	    count_attached(&daemon->vms[member->index]) == is_present)
+		log_limited(&daemon->server.log, &daemon->state->limit, CROSSVM_LOG_INFO,
+			    "VM '%s' %s", member->name, is_present ? "attached" : "detached");
+}
+
+static void interrupt_vm(struct route_member *member)
+{
+	crossvm_platform.interrupt(crossvm_vmm_find(member->vm, member->connection->id));
 }
 
 static const struct crossvm_connection_callbacks callbacks = {
@@ -50,7 +56,7 @@ static const struct crossvm_connection_callbacks callbacks = {
 	.state_changed = vm_changed,
 };
 
-static int create_dataport(struct server *server, struct route_connection *connection)
+static int create_dataport(struct daemon *daemon, struct route_connection *connection)
 {
 	int error;
 
@@ -62,60 +68,51 @@ static int create_dataport(struct server *server, struct route_connection *conne
 					&connection->dataport_fd);
 	if (error) {
 		log_write(
-			server->log, CROSSVM_LOG_ERROR,
+			daemon->log, CROSSVM_LOG_ERROR,
 			"no memory for the dataport of connection '%s', %s (%s); give the machine "
 			"more, or make dataports smaller",
 			connection->name, crossvm_size_format(connection->dataport_bytes).text,
 			strerror(-error));
 		return error;
 	}
-	connection->read_only_fd = page_read_only(connection->dataport_fd);
+	connection->read_only_fd = memory_reopen_read_only(connection->dataport_fd);
 	return connection->read_only_fd < 0 ? connection->read_only_fd : 0;
 }
 
-static int create_page(struct route_member *member)
-{
-	const struct route_connection *connection = member->connection;
-	struct page_options options = {.connection = connection->name,
-				       .connection_id = connection->id,
-				       .member_id = member->id,
-				       .member_count = (uint32_t)connection->num_members,
-				       .access = member->access,
-				       .dataport_bytes = connection->dataport_bytes,
-				       .writers = connection->writers};
-
-	return page_create(&options, &member->page);
-}
-
-static int create_member(struct server *server, struct route_connection *connection,
+static int create_member(struct daemon *daemon, struct route_connection *connection,
 			 const struct crossvm_system_member *from, struct route_member *member)
 {
-	const struct crossvm_system *system = server->system;
+	const struct crossvm_system *system = daemon->system;
 
 	member->connection = connection;
-	member->server = server;
+	member->daemon = daemon;
 	member->id = (uint32_t)(member - connection->members);
 	member->access = from->access;
 	member->name =
 		from->is_vm ? system->vms[from->index].name : system->components[from->index].name;
-	member->component = from->index;
-	member->state = crossvm_host_allocate(server->host, sizeof(*member->state));
+	member->index = from->index;
+	member->sender =
+		&daemon->senders[from->is_vm ? from->index : system->num_vms + from->index];
+	member->state = arena_allocate(daemon->server.arena, sizeof(*member->state));
 	if (member->state == NULL)
 		return -ENOMEM;
 	if (!from->is_vm)
-		return create_page(member);
-	member->vm = server->vms[from->index];
+		return component_member_create(member);
+	/* Its device is made when all of the VM's are. */
+	member->vm = daemon->vms[from->index].vm;
+	member->interrupt = interrupt_vm;
 	return 0;
 }
 
-static int create_connection(struct server *server, size_t index)
+static int create_connection(struct daemon *daemon, size_t index)
 {
-	const struct crossvm_system_connection *from = &server->system->connections[index];
-	struct route_connection *connection = &server->connections[index];
+	const struct crossvm_system_connection *from = &daemon->system->connections[index];
+	struct route_connection *connection = &daemon->route.connections[index];
 	int error;
 
 	connection->name = from->name;
 	connection->id = (uint32_t)index + 1;
+	connection->route = &daemon->route;
 	connection->dataport_bytes = from->dataport_bytes;
 	connection->members = calloc(from->num_members, sizeof(*connection->members));
 	if (connection->members == NULL)
@@ -125,27 +122,27 @@ static int create_connection(struct server *server, size_t index)
 		if (from->members[i].access & CROSSVM_ACCESS_WRITE)
 			connection->writers |= UINT64_C(1) << i;
 	}
-	error = create_dataport(server, connection);
+	error = create_dataport(daemon, connection);
 	if (!error && from->doorbell)
-		error = crossvm_doorbell_create(server->host, &connection->doorbell);
+		error = crossvm_doorbell_create(daemon->host, &connection->doorbell);
 	for (size_t i = 0; !error && i < from->num_members; i++)
-		error = create_member(server, connection, &from->members[i],
+		error = create_member(daemon, connection, &from->members[i],
 				      &connection->members[i]);
 	return error;
 }
 
-static int create_vm(struct server *server, size_t index, const struct rights *rights)
+static int create_vm(struct daemon *daemon, size_t index, const struct rights *rights)
 {
-	const struct crossvm_system_vm *from = &server->system->vms[index];
+	const struct crossvm_system_vm *from = &daemon->system->vms[index];
 	struct crossvm_vm_options options = {.name = from->name,
-					     .socket_dir = server->socket_dir,
+					     .socket_dir = daemon->socket_dir,
 					     .allowed_user = from->user,
 					     .allowed_group = from->group};
 
 	/* The sockets are root's when they are made: let in who the daemon will be by name. */
 	if (rights->drop && options.allowed_user == (uid_t)-1)
 		options.allowed_user = rights->user;
-	return crossvm_vm_create(server->host, &options, &server->vms[index]);
+	return crossvm_vm_create(daemon->host, &options, &daemon->vms[index].vm);
 }
 
 /* The device of a VM that stands for its being a member. */
@@ -181,33 +178,40 @@ static int describe(struct route_member *member, bool single_layout, struct devi
 					 &device->frame);
 }
 
-static int install_vm(struct server *server, size_t index)
+/* What a VM is a member of, in the order of the connections. */
+static int list_members(struct daemon *daemon, struct daemon_vm *vm)
+{
+	vm->members = calloc(CROSSVM_MAX_CONNECTIONS, sizeof(struct route_member *));
+	if (vm->members == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < daemon->route.num_connections; i++) {
+		struct route_connection *connection = &daemon->route.connections[i];
+
+		for (size_t j = 0; j < connection->num_members; j++)
+			if (connection->members[j].vm == vm->vm &&
+			    vm->num_members < CROSSVM_MAX_CONNECTIONS)
+				vm->members[vm->num_members++] = &connection->members[j];
+	}
+	return 0;
+}
+
+static int install_vm(struct daemon *daemon, size_t index)
 {
 	struct crossvm_connection_options options[CROSSVM_MAX_CONNECTIONS];
 	struct device devices[CROSSVM_MAX_CONNECTIONS];
-	vm_t *vm = server->vms[index];
-	int count = 0;
+	struct daemon_vm *vm = &daemon->vms[index];
+	int error = list_members(daemon, vm);
 
-	for (size_t i = 0; i < server->system->num_connections; i++) {
-		struct route_connection *connection = &server->connections[i];
-
-		for (size_t j = 0; j < connection->num_members; j++) {
-			int error;
-
-			if (connection->members[j].vm != vm)
-				continue;
-			error = describe(&connection->members[j],
-					 server->system->vms[index].single_layout, &devices[count],
-					 &options[count]);
-			if (error)
-				return error;
-			count++;
-		}
-	}
-	return crossvm_connections_init(vm, 0, options, count, crossvm_vm_pci(vm),
-					crossvm_host_alloc_irq) == 0
-		       ? 0
-		       : -EINVAL;
+	for (size_t i = 0; !error && i < vm->num_members; i++)
+		error = describe(vm->members[i], daemon->system->vms[index].single_layout,
+				 &devices[i], &options[i]);
+	if (!error && crossvm_connections_init(vm->vm, 0, options, (int)vm->num_members,
+					       crossvm_vm_pci(vm->vm), crossvm_host_alloc_irq) != 0)
+		error = -EINVAL;
+	for (size_t i = 0; !error && i < vm->num_members; i++)
+		vm->members[i]->device =
+			&crossvm_vmm_find(vm->vm, vm->members[i]->connection->id)->device;
+	return error;
 }
 
 /* Memory that can be had without swapping, in bytes; UINT64_MAX where the kernel does not tell. */
@@ -230,41 +234,45 @@ static uint64_t available_memory(void)
 /*
  * Ask first: the kernel gives memory that it does not have, and then ends processes of its choice.
  */
-static int check_memory(const struct server *server)
+static int check_memory(const struct daemon *daemon)
 {
 	uint64_t available = available_memory();
 	uint64_t needed = 0;
 
-	for (size_t i = 0; i < server->system->num_connections; i++)
-		needed += server->system->connections[i].dataport_bytes;
+	for (size_t i = 0; i < daemon->system->num_connections; i++)
+		needed += daemon->system->connections[i].dataport_bytes;
 	if (needed <= available)
 		return 0;
-	log_write(server->log, CROSSVM_LOG_ERROR,
+	log_write(daemon->log, CROSSVM_LOG_ERROR,
 		  "the dataports take %s in all, but this machine has only %" PRIu64
 		  " MiB of memory available; give it more, or make dataports smaller",
 		  crossvm_size_format(needed).text, available >> 20);
 	return -ENOMEM;
 }
 
-int members_create(struct server *server, const struct rights *rights)
+int members_create(struct daemon *daemon, const struct rights *rights)
 {
-	const struct crossvm_system *system = server->system;
-	int error = check_memory(server);
+	const struct crossvm_system *system = daemon->system;
+	struct route *route = &daemon->route;
+	int error = check_memory(daemon);
 
 	if (error)
 		return error;
-	server->vms = calloc(system->num_vms + 1, sizeof(vm_t *));
-	server->connections = calloc(system->num_connections, sizeof(*server->connections));
-	if (server->vms == NULL || server->connections == NULL)
+	daemon->vms = calloc(system->num_vms + 1, sizeof(*daemon->vms));
+	daemon->senders =
+		calloc(system->num_vms + system->num_components + 1, sizeof(*daemon->senders));
+	route->connections = calloc(system->num_connections, sizeof(*route->connections));
+	if (daemon->vms == NULL || daemon->senders == NULL || route->connections == NULL)
 		return -ENOMEM;
+	route->num_connections = system->num_connections;
 	for (size_t i = 0; i < system->num_connections; i++)
-		server->connections[i].dataport_fd = server->connections[i].read_only_fd = -1;
+		route->connections[i].dataport_fd = route->connections[i].read_only_fd = -1;
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = create_vm(server, i, rights);
+		error = create_vm(daemon, i, rights);
 	for (size_t i = 0; !error && i < system->num_connections; i++)
-		error = create_connection(server, i);
+		error = create_connection(daemon, i);
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = install_vm(server, i);
+		error = install_vm(daemon, i);
 	return error;
 }
 
@@ -274,27 +282,31 @@ static void close_if_open(int fd)
 		close(fd);
 }
 
-void members_destroy(struct server *server)
+static void destroy_connection(struct route_connection *connection)
 {
-	for (size_t i = 0; server->vms != NULL && i < server->system->num_vms; i++) {
-		if (server->vms[i] == NULL)
-			continue;
-		crossvm_connections_destroy(server->vms[i]);
-		crossvm_vm_destroy(server->vms[i]);
-	}
-	for (size_t i = 0; server->connections != NULL && i < server->system->num_connections;
-	     i++) {
-		struct route_connection *connection = &server->connections[i];
+	for (size_t j = 0; j < connection->num_members; j++)
+		component_member_destroy(&connection->members[j]);
+	crossvm_doorbell_destroy(connection->doorbell);
+	close_if_open(connection->dataport_fd);
+	close_if_open(connection->read_only_fd);
+	free(connection->members);
+}
 
-		for (size_t j = 0; j < connection->num_members; j++)
-			page_destroy(&connection->members[j].page);
-		crossvm_doorbell_destroy(connection->doorbell);
-		close_if_open(connection->dataport_fd);
-		close_if_open(connection->read_only_fd);
-		free(connection->members);
+void members_destroy(struct daemon *daemon)
+{
+	for (size_t i = 0; daemon->vms != NULL && i < daemon->system->num_vms; i++) {
+		free(daemon->vms[i].members);
+		if (daemon->vms[i].vm == NULL)
+			continue;
+		crossvm_connections_destroy(daemon->vms[i].vm);
+		crossvm_vm_destroy(daemon->vms[i].vm);
 	}
-	free(server->connections);
-	free(server->vms);
-	server->connections = NULL;
-	server->vms = NULL;
+	for (size_t i = 0; i < daemon->route.num_connections; i++)
+		destroy_connection(&daemon->route.connections[i]);
+	free(daemon->route.connections);
+	free(daemon->senders);
+	free(daemon->vms);
+	daemon->route = (struct route){0};
+	daemon->vms = NULL;
+	daemon->senders = NULL;
 }

@@ -3,11 +3,11 @@
 #ifndef CROSSVM_DAEMON_MEMBERS_H
 #define CROSSVM_DAEMON_MEMBERS_H
 
-#include "daemon/server.h"
+#include "daemon/daemon.h"
 
-/* Fills server->connections and server->vms. @return 0, or -errno after a message. */
-int members_create(struct server *server, const struct rights *rights);
+/* Fills daemon->route and daemon->vms. @return 0, or -errno after a message. */
+int members_create(struct daemon *daemon, const struct rights *rights);
 /* Accepts what is made in part. */
-void members_destroy(struct server *server);
+void members_destroy(struct daemon *daemon);
 
 #endif

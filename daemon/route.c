@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/route.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #define STATE_MASK        UINT64_C(3)
 #define INCARNATION_SHIFT 2
 #define INCARNATION_MASK  UINT64_C(0x3fffffff)
 #define CHANGES_SHIFT     32
 
 /*
+ * What a turn may do, and a sender before it is another's turn, in looks at a member. To interrupt one
+ * takes about as long as so many looks.
+ */
+#define TURN_WORK      1024u
+#define SENDER_WORK    128u
+#define INTERRUPT_WORK 8u
+
+/*
  * Order: who may read what a process stored here runs only after that process has died, so the
  * compiler's order is enough. The loads and stores are atomic so that none is torn or repeated.
  */
-static uint64_t get(_Atomic uint64_t *value)
+static uint64_t get(const _Atomic uint64_t *value)
 {
 	return atomic_load_explicit(value, memory_order_relaxed);
 }
@@ -25,16 +29,12 @@ static void set(_Atomic uint64_t *value, uint64_t to)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-static size_t count_sources(const struct route_member *member)
-{
-	return member->vm != NULL ? 1 : ROUTE_MAX_OPENS;
-}
-
 static uint64_t emitted_by(const struct route_member *member)
 {
+	const size_t count = member->vm != NULL ? 1 : ROUTE_MAX_OPENS;
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < count_sources(member); i++)
+	for (size_t i = 0; i < count; i++)
 		sum += get(&member->state->sources[i].emitted);
 	return sum;
 }
@@ -48,50 +48,52 @@ static uint64_t emitted_by_all(const struct route_connection *connection)
 	return sum;
 }
 
-/*
- * Wake the processes that have a component member open. The write cannot wait, unless a process has
- * both filled its eventfd and made it blocking: then the worker's watchdog ends the write after a
- * while (EINTR), and the process is disconnected.
- */
-static void wake(struct route_member *member)
+/* Who is to be told. */
+
+static void append_sender(struct route *route, struct route_sender *sender)
 {
-	static const uint64_t one = 1;
-
-	for (size_t i = 0; i < ROUTE_MAX_OPENS; i++) {
-		struct route_open *open = &member->state->opens[i];
-		int fd = atomic_load_explicit(&open->event_fd, memory_order_relaxed);
-
-		if (fd <= 0 || write(fd, &one, sizeof(one)) >= 0 || errno != EINTR)
-			continue;
-		atomic_store_explicit(&open->event_fd, 0, memory_order_release);
-		shutdown(open->socket_fd, SHUT_RDWR);
-	}
+	sender->next = NULL;
+	sender->waits = true;
+	if (route->first == NULL)
+		route->first = sender;
+	else
+		route->last->next = sender;
+	route->last = sender;
 }
 
-static void deliver(struct route_member *member, uint64_t total)
+static void append_connection(struct route_sender *sender, struct route_connection *connection)
 {
-	if (member->vm != NULL)
-		crossvm_consume_total(member->vm, member->connection->id, total, true);
-	else if (page_set_total(&member->page, total))
-		wake(member);
+	connection->next = NULL;
+	if (sender->first == NULL)
+		sender->first = connection;
+	else
+		sender->last->next = connection;
+	sender->last = connection;
+}
+
+/* All members are to be told, for what a sender has done. */
+static void tell_all(struct route_connection *connection, struct route_sender *sender)
+{
+	const bool listed = connection->untold > 0;
+
+	connection->untold = connection->num_members;
+	if (listed)
+		return;
+	append_connection(sender, connection);
+	if (!sender->waits)
+		append_sender(connection->route, sender);
 }
 
 void route_emit(struct route_member *member, size_t source, uint64_t message)
 {
-	struct route_connection *connection = member->connection;
 	struct route_source *from = &member->state->sources[source];
-	uint64_t total;
 
 	if (get(&from->message) != message) {
 		set(&from->after, get(&from->emitted) + 1);
 		set(&from->message, message);
 	}
 	set(&from->emitted, get(&from->after));
-	total = emitted_by_all(connection);
-	for (size_t i = 0; i < connection->num_members; i++)
-		if (&connection->members[i] != member)
-			deliver(&connection->members[i],
-				total - emitted_by(&connection->members[i]));
+	tell_all(member->connection, member->sender);
 }
 
 static struct crossvm_peer_status status_of(const struct route_member *member)
@@ -109,47 +111,98 @@ bool route_is_present(const struct route_member *member)
 	return status_of(member).state != CROSSVM_PEER_ABSENT;
 }
 
-/* The same for the same states, and another after any change of one. */
-static uint32_t generation_of(const struct route_connection *connection)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < connection->num_members; i++)
-		sum += (uint32_t)(get(&connection->members[i].state->presence) >> CHANGES_SHIFT);
-	return sum;
-}
-
-/* Tell a member how one of them is. */
-static void tell_state(struct route_member *member, uint32_t id)
-{
-	struct crossvm_peer_status status = status_of(&member->connection->members[id]);
-
-	if (member->vm != NULL)
-		crossvm_peer_set(member->vm, member->connection->id, id, NULL, status);
-	else
-		page_set_peer(&member->page, id, status);
-}
-
-void route_set_state(struct route_member *member, uint32_t state)
+bool route_set_state(struct route_member *member, uint32_t state)
 {
 	struct route_connection *connection = member->connection;
-	uint64_t presence = get(&member->state->presence);
 	struct crossvm_peer_status status = status_of(member);
+	const uint64_t presence = get(&member->state->presence);
+	const bool changes = status.state != state;
 
-	if (status.state != state) {
+	if (changes) {
+		status.state = state;
 		status.incarnation += state == CROSSVM_PEER_OPEN;
 		set(&member->state->presence,
 		    (((presence >> CHANGES_SHIFT) + 1) << CHANGES_SHIFT) |
 			    ((status.incarnation & INCARNATION_MASK) << INCARNATION_SHIFT) | state);
+		for (size_t i = 0; i < connection->num_members; i++)
+			connection->members[i].untold |= UINT64_C(1) << member->id;
+		tell_all(connection, member->sender);
 	}
-	for (size_t i = 0; i < connection->num_members; i++) {
-		struct route_member *other = &connection->members[i];
+	/* Its own page first: a guest that reads a register behind the write finds it there. */
+	crossvm_device_peer_set(member->device, member->id, status_of(member));
+	return changes;
+}
 
-		tell_state(other, member->id);
-		if (other->vm == NULL &&
-		    page_set_generation(&other->page, generation_of(connection)))
-			wake(other);
+/* Tell a member how those are of whom it may not know. @return whether any was news. */
+static bool tell_states(struct route_member *member)
+{
+	bool news = false;
+
+	for (uint64_t left = member->untold; left != 0; left &= left - 1) {
+		const uint32_t id = (uint32_t)__builtin_ctzll(left);
+
+		if (id < member->connection->num_members)
+			news |= crossvm_device_peer_set(
+				member->device, id, status_of(&member->connection->members[id]));
 	}
+	member->untold = 0;
+	return news;
+}
+
+/* @return the work that it took. */
+static unsigned int tell(struct route_member *member, uint64_t total)
+{
+	const bool news = tell_states(member);
+	const bool events = crossvm_device_events_set(member->device, total);
+
+	if (!events && !(news && crossvm_device_wants_peer_changes(member->device)))
+		return 1;
+	member->interrupt(member);
+	return INTERRUPT_WORK;
+}
+
+/* @return the work that it took. */
+static unsigned int tell_some(struct route_connection *connection)
+{
+	const uint64_t total = emitted_by_all(connection);
+	unsigned int work = 0;
+
+	while (connection->untold > 0 && work < SENDER_WORK) {
+		struct route_member *member = &connection->members[connection->next_member];
+
+		connection->next_member = (connection->next_member + 1) % connection->num_members;
+		connection->untold--;
+		work += tell(member, total - emitted_by(member));
+	}
+	return work;
+}
+
+/* One sender's share. @return the work that it took. */
+static unsigned int serve_sender(struct route *route)
+{
+	struct route_sender *sender = route->first;
+	struct route_connection *connection = sender->first;
+	const unsigned int work = tell_some(connection);
+
+	/* To the end, both, if there is more to do. */
+	sender->first = connection->next;
+	if (connection->untold > 0)
+		append_connection(sender, connection);
+	route->first = sender->next;
+	sender->waits = false;
+	if (sender->first != NULL)
+		append_sender(route, sender);
+	return work;
+}
+
+bool route_tell(void *context)
+{
+	struct route *route = context;
+	unsigned int work = 0;
+
+	while (route->first != NULL && work < TURN_WORK)
+		work += serve_sender(route);
+	return route->first != NULL;
 }
 
 void route_introduce(struct route_connection *connection)
@@ -157,32 +210,18 @@ void route_introduce(struct route_connection *connection)
 	for (size_t i = 0; i < connection->num_members; i++) {
 		struct route_member *member = &connection->members[i];
 
-		for (uint32_t j = 0; j < connection->num_members; j++) {
-			const char *name = connection->members[j].name;
-
-			if (member->vm != NULL)
-				crossvm_peer_set(member->vm, connection->id, j, name,
-						 status_of(&connection->members[j]));
-			else
-				page_set_peer_name(&member->page, j, name);
-			tell_state(member, j);
-		}
+		for (uint32_t j = 0; j < connection->num_members; j++)
+			crossvm_device_peer_name(member->device, j, connection->members[j].name);
 	}
 }
 
-void route_refresh(struct route_connection *connection)
+void route_resume(struct route *route)
 {
-	uint64_t total = emitted_by_all(connection);
+	for (size_t i = 0; i < route->num_connections; i++) {
+		struct route_connection *connection = &route->connections[i];
 
-	for (size_t i = 0; i < connection->num_members; i++) {
-		struct route_member *member = &connection->members[i];
-
-		for (uint32_t j = 0; j < connection->num_members; j++)
-			tell_state(member, j);
-		deliver(member, total - emitted_by(member));
-		if (member->vm != NULL)
-			continue;
-		page_set_generation(&member->page, generation_of(connection));
-		wake(member);
+		for (size_t j = 0; j < connection->num_members; j++)
+			connection->members[j].untold = UINT64_MAX;
+		tell_all(connection, connection->members[0].sender);
 	}
 }

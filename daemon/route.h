@@ -2,11 +2,18 @@
 /*
  * Connections and their members, and the way of events and news between them.
  *
- * What is fixed (struct route_connection, struct route_member) is private memory that every worker
- * has a copy of. What changes stands in the host's arena, and every change is one store or can be
- * repeated: a worker that dies in the middle of anything here is followed by one that does it again.
- * Nothing is incremented: who emitted keeps a count under the identity of its last message, and what
- * the others have seen is derived from these counts.
+ * Each member has a device (device/device.h), which records what it is told, and a sink, which
+ * interrupts it: a VM's is a PCI device and an MSI, a component's a status page and eventfds.
+ *
+ * What a message does is recorded at once, and takes the same time however many members there are. The
+ * members are told at the end of the turn, each of them once, whatever has come meanwhile; in a turn so
+ * many of them are told, and of the connections that one sender has emitted to no more than of another's.
+ *
+ * What is fixed (struct route_connection, struct route_member) is private memory that every worker has a
+ * copy of, as is who is still to be told: a new worker tells everybody what they do not know yet. What
+ * changes stands in the arena, and every change is one store or can be repeated. Nothing is incremented:
+ * who emitted keeps a count under the identity of its last message, and what the others have seen is
+ * derived from these counts.
  */
 #ifndef CROSSVM_DAEMON_ROUTE_H
 #define CROSSVM_DAEMON_ROUTE_H
@@ -18,7 +25,7 @@
 #include <cross_vm_connection.h>
 #include <crossvm/host.h>
 
-#include "daemon/page.h"
+#include "device/device.h"
 
 /* How many processes may have one member open at the same time. */
 #define ROUTE_MAX_OPENS 8u
@@ -33,8 +40,7 @@ struct route_source {
 /* A process that has a component member open. In the arena. */
 struct route_open {
 	_Atomic uint32_t user; /* who it belongs to, for whoever gave it away; 0: free */
-	_Atomic int event_fd;  /* 0: none */
-	int socket_fd;         /* of a process that does not empty its eventfd: shut down */
+	int event_fd;          /* -1: none */
 };
 
 /* What changes of a member. In the arena. */
@@ -46,18 +52,31 @@ struct route_member_state {
 };
 
 struct route_connection;
-struct server;
+struct daemon;
 
 struct route_member {
 	struct route_connection *connection;
 	uint32_t id; /* in the connection, from 0 */
 	uint32_t access;
 	const char *name;
-	struct server *server; /* whose member it is; of no interest here */
+	struct daemon *daemon; /* whose member it is; of no interest here */
 	vm_t *vm;              /* NULL: a component */
-	size_t component;      /* its index, of a component */
-	struct page page;      /* of a component */
+	size_t index;          /* of the VM, or the component, in the system file */
+	struct crossvm_device *device;
+	/* Have the member look at its device. */
+	void (*interrupt)(struct route_member *member);
+	struct route_sender *sender;
 	struct route_member_state *state;
+	struct component_member *component; /* NULL: a VM */
+	uint64_t untold;                    /* by member id, whose state it may not know */
+};
+
+/* Who has members: a VM or a component. What it causes is done in its turn. */
+struct route_sender {
+	struct route_sender *next; /* among those with something to be done; NULL: the last */
+	bool waits;                /* it is one of these */
+	struct route_connection *first;
+	struct route_connection *last;
 };
 
 struct route_connection {
@@ -70,21 +89,45 @@ struct route_connection {
 	struct crossvm_doorbell *doorbell; /* NULL: none */
 	struct route_member *members;
 	size_t num_members;
+	struct route *route;
+
+	/* Members that are still to be told: so many, from the next one on. */
+	size_t untold;
+	size_t next_member;
+	struct route_connection *next; /* of the same sender */
 };
 
-/* The member's source emits one event, by a message of this identity, to all other members. */
+struct route {
+	struct route_connection *connections;
+	size_t num_connections;
+	struct route_sender *first; /* with something to be done */
+	struct route_sender *last;
+};
+
+/* The member's source has emitted one event, by a message of this identity. */
 void route_emit(struct route_member *member, size_t source, uint64_t message);
 
-/* The member is now in this state (CROSSVM_PEER_*); tell all if it was not before. */
-void route_set_state(struct route_member *member, uint32_t state);
+/*
+ * The member is now in this state (CROSSVM_PEER_*). It knows at once, and the others are told.
+ *
+ * @return whether it was in another before.
+ */
+bool route_set_state(struct route_member *member, uint32_t state);
 
 /* Whether others see the member as there: attached, or open. */
 bool route_is_present(const struct route_member *member);
 
-/* Tell all members the names of all. */
+/* Once everything is made: tell all members of each other, names too. */
 void route_introduce(struct route_connection *connection);
 
-/* Bring all members up to date, whatever a process that died has left undone, and wake them. */
-void route_refresh(struct route_connection *connection);
+/* In a new worker: everybody may have to be told of everything. */
+void route_resume(struct route *route);
+
+/*
+ * At the end of a turn: tell members, as many as a turn allows. @context: the struct route.
+ *
+ * @return whether there are more.
+ */
+bool route_tell(void *context);
 
 #endif

@@ -15,32 +15,31 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Repeating it with the same descriptor does no harm. */
-static void replace(int *slot, int fd)
+static void replace(int *slot, int fd, const struct vfio_user_device *device)
 {
-	const int old = *slot;
-
+	if (*slot != fd)
+		closing_take(device->owner.closing, slot, device->owner.id);
 	*slot = fd;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (old >= 0 && old != fd)
-		close(old);
 }
 
-static void fire(int *slot)
+static void fire(int *slot, const struct vfio_user_device *device)
 {
 	static const uint64_t one = 1;
 
 	if (*slot < 0 || write(*slot, &one, sizeof(one)) == (ssize_t)sizeof(one))
 		return;
 	/*
-	 * It can only fail if the client has filled or replaced it, to its own harm. A client that has
-	 * made it blocking as well would hold us up until a signal came: it gets no more interrupts.
+	 * It can only fail if the client has filled it, to its own harm. A client that has made it
+	 * blocking as well has held us up until a signal came: it gets no more interrupts by it.
 	 */
-	if (errno == EINTR)
-		replace(slot, -1);
+	if (errno != EINTR)
+		return;
+	replace(slot, -1, device);
+	device->ops->held_up(device->context);
 }
 
 void vfio_user_intx_changed(struct vfio_user_session *session,
@@ -48,7 +47,7 @@ void vfio_user_intx_changed(struct vfio_user_session *session,
 {
 	if (session->intx < 0 || session->intx_masked || !device->ops->intx_level(device->context))
 		return;
-	fire(&session->intx);
+	fire(&session->intx, device);
 	atomic_signal_fence(memory_order_seq_cst);
 	session->intx_masked = true;
 }
@@ -56,7 +55,7 @@ void vfio_user_intx_changed(struct vfio_user_session *session,
 void vfio_user_interrupt(struct vfio_user_session *session, const struct vfio_user_device *device)
 {
 	if (session->msi >= 0)
-		fire(&session->msi);
+		fire(&session->msi, device);
 	else
 		vfio_user_intx_changed(session, device);
 }
@@ -87,15 +86,14 @@ void vfio_user_unmask(struct vfio_user_session *session, const struct vfio_user_
 }
 
 /*
- * Whether the descriptor can be written to without ever waiting: an eventfd, or what comes as near
- * to one as can be told without /proc, and from now on not blocking.
+ * Whether the descriptor can be written to without ever running somebody else's code: an eventfd, and
+ * from now on not blocking, unless the client changes that.
  */
-static bool is_usable(int fd)
+static bool is_usable(const struct vfio_user_device *device, int fd)
 {
-	struct stat status;
 	int flags;
 
-	if (fstat(fd, &status) || status.st_mode & S_IFMT)
+	if (!device->ops->is_eventfd(device->context, fd))
 		return false;
 	flags = fcntl(fd, F_GETFL);
 	return flags >= 0 && !fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -109,15 +107,15 @@ static void replace_unmask(struct vfio_user_session *session, const struct vfio_
 	/* The client has the descriptor too, so closing ours alone would not end the watch. */
 	if (session->unmask >= 0)
 		ops->watch(device->context, session->unmask, false);
-	replace(&session->unmask, fd);
+	replace(&session->unmask, fd, device);
 	if (fd >= 0)
 		ops->watch(device->context, fd, true);
 }
 
 void vfio_user_forget_irqs(struct vfio_user_session *session, const struct vfio_user_device *device)
 {
-	replace(&session->msi, -1);
-	replace(&session->intx, -1);
+	replace(&session->msi, -1, device);
+	replace(&session->intx, -1, device);
 	replace_unmask(session, device, -1);
 	session->intx_masked = false;
 	session->unmasked = 0;
@@ -125,10 +123,14 @@ void vfio_user_forget_irqs(struct vfio_user_session *session, const struct vfio_
 
 void vfio_user_resume_irqs(struct vfio_user_session *session, const struct vfio_user_device *device)
 {
+	if (device->owner.closing) {
+		closing_forget(device->owner.closing, &session->msi);
+		closing_forget(device->owner.closing, &session->intx);
+		closing_forget(device->owner.closing, &session->unmask);
+	}
 	if (session->unmask >= 0)
 		device->ops->watch(device->context, session->unmask, true);
 	act_on_unmask(session, device);
-	vfio_user_interrupt(session, device);
 }
 
 static int set_trigger(struct vfio_user_command *command, uint32_t index, int fd)
@@ -137,13 +139,13 @@ static int set_trigger(struct vfio_user_command *command, uint32_t index, int fd
 	const struct vfio_user_device *device = command->device;
 
 	if (index == VFIO_PCI_MSI_IRQ_INDEX) {
-		replace(&session->msi, fd);
+		replace(&session->msi, fd, device);
 		/* What came before the guest was ready must not wait for the next event. */
 		if (device->ops->pending(device->context))
-			fire(&session->msi);
+			fire(&session->msi, device);
 		return 0;
 	}
-	replace(&session->intx, fd);
+	replace(&session->intx, fd, device);
 	set_masked(session, device, false);
 	return 0;
 }
@@ -162,7 +164,9 @@ static int set_eventfd(struct vfio_user_command *command, const struct vfio_irq_
 		return -ENOTSUP;
 	if (message->num_fds) {
 		fd = message->fds[0];
-		if (!is_usable(fd))
+		if (!command->device->ops->may_interrupt(command->device->context))
+			return -EPERM;
+		if (!is_usable(command->device, fd))
 			return -EINVAL;
 		command->message->kept = 1;
 	}
@@ -175,9 +179,9 @@ static int set_eventfd(struct vfio_user_command *command, const struct vfio_irq_
 static void disable(struct vfio_user_command *command, uint32_t index)
 {
 	if (index == VFIO_PCI_MSI_IRQ_INDEX) {
-		replace(&command->session->msi, -1);
+		replace(&command->session->msi, -1, command->device);
 	} else if (index == VFIO_PCI_INTX_IRQ_INDEX) {
-		replace(&command->session->intx, -1);
+		replace(&command->session->intx, -1, command->device);
 		replace_unmask(command->session, command->device, -1);
 		command->session->intx_masked = false;
 	}
@@ -191,7 +195,7 @@ static int act(struct vfio_user_command *command, const struct vfio_irq_set *set
 
 	switch (set->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) {
 	case VFIO_IRQ_SET_ACTION_TRIGGER:
-		fire(intx ? &session->intx : &session->msi);
+		fire(intx ? &session->intx : &session->msi, command->device);
 		return 0;
 	case VFIO_IRQ_SET_ACTION_MASK:
 	case VFIO_IRQ_SET_ACTION_UNMASK:

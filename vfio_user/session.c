@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static int do_dma_map(struct vfio_user_command *command)
 {
@@ -115,13 +114,13 @@ static int finish(const struct vfio_user_header *header, const struct vfio_user_
 	const bool with_fd = !error && command->reply_fd >= 0;
 
 	if (header->flags & VFIO_USER_FLAGS_NO_REPLY) {
-		wire_done(wire, command->message);
+		wire_done(wire, &command->device->owner, command->message);
 		return 0;
 	}
 	memcpy(command->reply - sizeof(reply), &reply, sizeof(reply));
-	error = wire_answered(wire, command->message, reply.bytes, &command->reply_fd, with_fd,
-			      false);
-	return error == -EPIPE ? -ECONNRESET : 0;
+	error = wire_answered(wire, &command->device->owner, command->message, reply.bytes,
+			      &command->reply_fd, with_fd, false);
+	return error == -EAGAIN ? 0 : error;
 }
 
 static int serve_message(struct vfio_user_session *session, const struct vfio_user_device *device,
@@ -157,14 +156,20 @@ static int serve_message(struct vfio_user_session *session, const struct vfio_us
 	return finish(&header, &command, error);
 }
 
-static int serve_received(struct vfio_user_session *session, const struct vfio_user_device *device)
+/* @return 0, 1 if messages are left over, or -errno. */
+static int serve_received(struct vfio_user_session *session, const struct vfio_user_device *device,
+			  unsigned int *budget)
 {
 	struct wire_message message;
 	int count;
 
 	while ((count = wire_next(&session->wire, message_size, &message)) > 0) {
-		const int error = serve_message(session, device, &message);
+		int error;
 
+		if (!*budget)
+			return 1;
+		--*budget;
+		error = serve_message(session, device, &message);
 		if (error)
 			return error;
 	}
@@ -174,38 +179,51 @@ static int serve_received(struct vfio_user_session *session, const struct vfio_u
 	return count;
 }
 
-int vfio_user_readable(struct vfio_user_session *session, const struct vfio_user_device *device)
+static int receive(struct vfio_user_session *session, const struct vfio_user_device *device)
 {
-	const int error = wire_receive(&session->wire);
+	const int error = wire_receive(&session->wire, &device->owner);
 
-	if (error == -EAGAIN)
-		return 0;
 	if (error == -EPROTO)
 		complain(device,
 			 "sent more than %u descriptors, or descriptors out of place; "
 			 "disconnected",
 			 WIRE_MAX_FDS);
-	return error ? error : serve_received(session, device);
+	return error;
 }
 
-int vfio_user_writable(struct vfio_user_session *session, const struct vfio_user_device *device)
+static int serve(struct vfio_user_session *session, const struct vfio_user_device *device,
+		 unsigned int *budget)
 {
-	const int error = wire_flush(&session->wire);
+	int result = wire_flush(&session->wire);
 
-	if (error)
-		return error == -EAGAIN ? 0 : -ECONNRESET;
-	return serve_received(session, device);
+	if (result)
+		return result == -EAGAIN ? 0 : result;
+	result = serve_received(session, device, budget);
+	if (result || !*budget || wire_is_answering(&session->wire))
+		return result;
+	result = receive(session, device);
+	if (result)
+		return result == -EAGAIN ? 0 : result;
+	return serve_received(session, device, budget);
 }
 
-int vfio_user_resume(struct vfio_user_session *session, const struct vfio_user_device *device)
+int vfio_user_serve(struct vfio_user_session *session, const struct vfio_user_device *device,
+		    unsigned int *budget)
 {
-	const int error = wire_resume(&session->wire);
+	const int result = serve(session, device, budget);
 
-	device->ops->attached(device->context, session->negotiated);
+	if (result == -ETOOMANYREFS)
+		complain(device, "cannot be sent a descriptor: this user has too many on their way "
+				 "to processes that do not take them; disconnected");
+	return result == -EPIPE ? -ECONNRESET : result;
+}
+
+void vfio_user_resume(struct vfio_user_session *session, const struct vfio_user_device *device)
+{
 	vfio_user_resume_irqs(session, device);
-	if (error)
-		return error == -EAGAIN ? 0 : -ECONNRESET;
-	return serve_received(session, device);
+	wire_resume(&session->wire, &device->owner);
+	if (vfio_user_is_open(session) && !session->parting)
+		device->ops->attached(device->context, session->negotiated);
 }
 
 void vfio_user_init(struct vfio_user_session *session)
@@ -219,30 +237,38 @@ void vfio_user_init(struct vfio_user_session *session)
 void vfio_user_open(struct vfio_user_session *session, int fd)
 {
 	session->negotiated = false;
+	session->parting = false;
 	session->intx_masked = false;
 	session->unmasked = 0;
 	wire_open(&session->wire, fd, WIRE_STREAM);
 }
 
-void vfio_user_close(struct vfio_user_session *session, const struct vfio_user_device *device)
+void vfio_user_part(struct vfio_user_session *session, const struct vfio_user_device *device)
 {
 	if (!vfio_user_is_open(session))
 		return;
-	/* The socket last: a process that dies before goes on closing in the next one. */
+	/* The socket last: a process that dies before goes on parting in the next one. */
+	session->parting = true;
 	vfio_user_forget_irqs(session, device);
-	session->negotiated = false;
-	device->ops->reset(device->context);
+	if (session->negotiated) {
+		device->ops->reset(device->context);
+		session->negotiated = false;
+	}
 	device->ops->attached(device->context, false);
-	wire_close(&session->wire);
+	wire_shut_down(&session->wire);
 }
 
-bool vfio_user_knows(const struct vfio_user_session *session, int fd)
+void vfio_user_close(struct vfio_user_session *session, const struct vfio_user_device *device)
 {
-	return fd == session->msi || fd == session->intx || fd == session->unmask ||
-	       wire_knows(&session->wire, fd);
+	vfio_user_part(session, device);
+	wire_close(&session->wire, &device->owner);
 }
 
-uint64_t vfio_user_message_id(const struct vfio_user_session *session)
+void vfio_user_mark(const struct vfio_user_session *session, void (*mark)(void *context, int fd),
+		    void *context)
 {
-	return atomic_load_explicit(&session->wire.progress, memory_order_relaxed);
+	mark(context, session->msi);
+	mark(context, session->intx);
+	mark(context, session->unmask);
+	wire_mark(&session->wire, mark, context);
 }

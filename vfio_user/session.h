@@ -4,7 +4,7 @@
  *
  * struct vfio_user_device is what the device is: constant, in private memory. struct
  * vfio_user_session is what changes: plain data for memory that outlives the process, see
- * wire/wire.h. When a process died at any instant, vfio_user_resume() in the next one goes on, so
+ * server/wire.h. When a process died at any instant, vfio_user_resume() in the next one goes on, so
  * that the client notices nothing; the device's callbacks may then be called once more for the same
  * message.
  *
@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "vfio_user/protocol.h"
-#include "wire/wire.h"
+#include "server/wire.h"
 
 /* Largest transfer of one read or write. A processor's are 8 bytes, and firmware may want more. */
 #define VFIO_USER_MAX_TRANSFER_BYTES 4096u
@@ -42,7 +42,10 @@ struct vfio_user_region {
 };
 
 struct vfio_user_ops {
-	/* Access to a region; within its bounds, and as readable and writable say. */
+	/*
+	 * Access to a region; within its bounds, and as readable and writable say. Of an access that
+	 * begins within and ends beyond, only the part within comes here.
+	 */
 	void (*read)(void *context, uint32_t region, uint64_t offset, void *data, size_t bytes);
 	void (*write)(void *context, uint32_t region, uint64_t offset, const void *data,
 		      size_t bytes);
@@ -55,10 +58,19 @@ struct vfio_user_ops {
 	/* Whether something is pending that an MSI should be sent for when it becomes possible. */
 	bool (*pending)(void *context);
 	/*
-	 * Watch a descriptor and call vfio_user_unmask() when it is readable, or watch it no more.
-	 * Also called for repetitions.
+	 * Whether a descriptor that the client sent is an eventfd. Nothing else is written to, read
+	 * or watched.
+	 */
+	bool (*is_eventfd)(void *context, int fd);
+	/*
+	 * Watch an eventfd and call vfio_user_unmask() each time it is written to (EPOLLET), or watch
+	 * it no more. Also called for repetitions.
 	 */
 	void (*watch)(void *context, int fd, bool watch);
+	/* The client has made a write to its eventfd wait, and this process with it, for a moment. */
+	void (*held_up)(void *context);
+	/* Whether the client may give an eventfd: not if it has held us up too often. */
+	bool (*may_interrupt)(void *context);
 	/* Something is wrong with what the client sent; message is a sentence without newline. */
 	void (*complain)(void *context, const char *message);
 };
@@ -69,14 +81,16 @@ struct vfio_user_device {
 	struct vfio_user_region regions[VFIO_PCI_NUM_REGIONS];
 	bool intx; /* it has an INTA pin */
 	bool msi;  /* it can send one MSI */
+	struct wire_owner owner;
 };
 
 struct vfio_user_session {
 	struct wire wire;
 	bool negotiated;
-	int msi;    /* eventfd to interrupt with; -1: none */
-	int intx;   /* likewise */
-	int unmask; /* becomes readable when the guest has ended its INTx; -1: none */
+	bool parting; /* vfio_user_part() has begun */
+	int msi;      /* eventfd to interrupt with; -1: none */
+	int intx;     /* likewise */
+	int unmask;   /* becomes readable when the guest has ended its INTx; -1: none */
 	bool intx_masked;
 	uint64_t unmasked; /* what was read from unmask and not yet acted on */
 };
@@ -87,24 +101,37 @@ void vfio_user_init(struct vfio_user_session *session);
 /* Serve a client; takes over its socket. */
 void vfio_user_open(struct vfio_user_session *session, int fd);
 
-/* Part from the client: reset the device, close everything. Does nothing without client. */
+/*
+ * Part from the client: reset the device, have the interrupts' descriptors closed, shut the socket down.
+ * May be repeated. While wire_has_taken_all() says no the socket stays, and no other client may come;
+ * the socket tells (EPOLLOUT | EPOLLET) each time that something is read from it.
+ */
+void vfio_user_part(struct vfio_user_session *session, const struct vfio_user_device *device);
+/* And then have the socket closed. Does nothing without client. */
 void vfio_user_close(struct vfio_user_session *session, const struct vfio_user_device *device);
 
+/* Whether there is a client, or what is left of one. */
 static inline bool vfio_user_is_open(const struct vfio_user_session *session)
 {
 	return session->wire.fd >= 0;
 }
 
 /*
- * The client's socket is readable, writable or both; or, vfio_user_resume(), this process goes on
- * after another one.
+ * Serve the client, whose socket is ready: send what is still to be sent, receive once, apply.
  *
- * @return 0, or -ECONNRESET (the client has gone), -EPROTO (it broke the rules, and was complained
- *   about): then vfio_user_close().
+ * @budget: how many messages may be applied; less those that were, afterwards.
+ * @return 0, 1 (messages are left over for want of budget: call it again, soon), or -EBUSY (as
+ *   wire_receive()), -ECONNRESET (the client has gone), -EPROTO (it broke the rules, and was complained
+ *   about), -ETOOMANYREFS (as wire_flush(); was complained about): in the last three vfio_user_part().
  */
-int vfio_user_readable(struct vfio_user_session *session, const struct vfio_user_device *device);
-int vfio_user_writable(struct vfio_user_session *session, const struct vfio_user_device *device);
-int vfio_user_resume(struct vfio_user_session *session, const struct vfio_user_device *device);
+int vfio_user_serve(struct vfio_user_session *session, const struct vfio_user_device *device,
+		    unsigned int *budget);
+
+/*
+ * This process goes on after another one. The client, if there still is one, is served at the next
+ * vfio_user_serve(); interrupts are raised by the caller.
+ */
+void vfio_user_resume(struct vfio_user_session *session, const struct vfio_user_device *device);
 
 /* The descriptor that ops->watch was last asked to watch is readable. */
 void vfio_user_unmask(struct vfio_user_session *session, const struct vfio_user_device *device);
@@ -116,13 +143,8 @@ void vfio_user_interrupt(struct vfio_user_session *session, const struct vfio_us
 void vfio_user_intx_changed(struct vfio_user_session *session,
 			    const struct vfio_user_device *device);
 
-/* Whether the descriptor is the session's. */
-bool vfio_user_knows(const struct vfio_user_session *session, int fd);
-
-/*
- * The identity of the message, or part of one, now being applied; the same when it is applied again
- * after a process died. See struct wire_message.
- */
-uint64_t vfio_user_message_id(const struct vfio_user_session *session);
+/* Call `mark` for each descriptor of the session. */
+void vfio_user_mark(const struct vfio_user_session *session, void (*mark)(void *context, int fd),
+		    void *context);
 
 #endif

@@ -69,7 +69,7 @@ static struct crossvm_vmm_connection *find_in_any(seL4_Word event_id)
 	return found;
 }
 
-static struct crossvm_vmm_connection *find(vm_t *vm, seL4_Word event_id)
+struct crossvm_vmm_connection *crossvm_vmm_find(vm_t *vm, seL4_Word event_id)
 {
 	struct crossvm_vmm *vmm;
 
@@ -82,7 +82,7 @@ static struct crossvm_vmm_connection *find(vm_t *vm, seL4_Word event_id)
 
 void consume_connection_event(vm_t *vm, seL4_Word event_id, bool inject_irq)
 {
-	struct crossvm_vmm_connection *c = find(vm, event_id);
+	struct crossvm_vmm_connection *c = crossvm_vmm_find(vm, event_id);
 
 	if (!c)
 		return;
@@ -93,7 +93,7 @@ void consume_connection_event(vm_t *vm, seL4_Word event_id, bool inject_irq)
 
 void crossvm_consume_total(vm_t *vm, seL4_Word event_id, uint64_t total, bool inject_irq)
 {
-	struct crossvm_vmm_connection *c = find(vm, event_id);
+	struct crossvm_vmm_connection *c = crossvm_vmm_find(vm, event_id);
 
 	if (c && crossvm_device_events_set(&c->device, total) && inject_irq)
 		crossvm_platform.interrupt(c);
@@ -102,7 +102,7 @@ void crossvm_consume_total(vm_t *vm, seL4_Word event_id, uint64_t total, bool in
 int crossvm_peer_set(vm_t *vm, seL4_Word event_id, uint32_t member_id, const char *name,
 		     struct crossvm_peer_status status)
 {
-	struct crossvm_vmm_connection *c = find(vm, event_id);
+	struct crossvm_vmm_connection *c = crossvm_vmm_find(vm, event_id);
 
 	if (!c)
 		return -ENOENT;
@@ -111,7 +111,7 @@ int crossvm_peer_set(vm_t *vm, seL4_Word event_id, uint32_t member_id, const cha
 	if (name)
 		crossvm_device_peer_name(&c->device, member_id, name);
 	if (crossvm_device_peer_set(&c->device, member_id, status) &&
-	    crossvm_device_wants_peer_changes(&c->device))
+	    crossvm_device_peer_interrupts(&c->device))
 		crossvm_platform.interrupt(c);
 	return 0;
 }

@@ -58,6 +58,9 @@ int crossvm_vmm_place(struct crossvm_vmm *vmm, unsigned int first, uintptr_t bas
 /* What a connection's device calls. */
 extern const struct crossvm_device_ops crossvm_vmm_device_ops;
 
+/* The VM's connection to which events of this id go; NULL: none. */
+struct crossvm_vmm_connection *crossvm_vmm_find(vm_t *vm, seL4_Word event_id);
+
 /* error.c */
 
 /* Report an error of no connection in particular. */

@@ -65,7 +65,10 @@ int crossvm_host_create(const struct crossvm_host_options *options, struct cross
 /* All VMs must have been destroyed. NULL is accepted. */
 void crossvm_host_destroy(struct crossvm_host *host);
 
-/* Becomes readable (poll, epoll) when crossvm_host_dispatch() has something to do. Stays owned. */
+/*
+ * Becomes readable (poll, epoll) when crossvm_host_dispatch() has something to do. Stays the host's; it is
+ * another one after crossvm_host_recover().
+ */
 int crossvm_host_fd(const struct crossvm_host *host);
 
 /*
@@ -77,18 +80,18 @@ int crossvm_host_fd(const struct crossvm_host *host);
 int crossvm_host_dispatch(struct crossvm_host *host, int timeout_ms);
 
 /*
- * Watch a descriptor of the caller's own in the host's loop.
+ * Watch a descriptor of the caller's own in the host's loop, or watch it otherwise than before. It stays
+ * the caller's, who ends the watch before closing it. A process that goes on after another
+ * (crossvm_host_recover()) has the watches that stood when it was cloned.
  *
- * @slot: arena memory for the registration, from crossvm_host_allocate(), of
- *   CROSSVM_HOST_WATCH_BYTES; it outlives the process, function and context must be valid in every
- *   process that dispatches (they are, in clones).
  * @events: EPOLLIN and the like.
+ * @return 0, -ENOMEM or -ENOSPC.
  */
-#define CROSSVM_HOST_WATCH_BYTES 64
 typedef void (*crossvm_host_watch_fn)(void *context, uint32_t events);
-int crossvm_host_watch(struct crossvm_host *host, void *slot, int fd, uint32_t events,
+int crossvm_host_watch(struct crossvm_host *host, int fd, uint32_t events,
 		       crossvm_host_watch_fn function, void *context);
-void crossvm_host_unwatch(struct crossvm_host *host, void *slot);
+/* A descriptor that is not watched is fine. */
+void crossvm_host_unwatch(struct crossvm_host *host, int fd);
 
 /*
  * Memory in the arena: zeroed, aligned to 64 bytes, at the same address in every process cloned
@@ -100,8 +103,8 @@ void *crossvm_host_allocate(struct crossvm_host *host, size_t bytes);
  * Carry on after another process that dispatched this host has died at any instant. Call it once in
  * a process that was cloned, with CLONE_FILES and without CLONE_VM, from the one which initialised
  * the host, before its first dispatch. Applies what was received but not finished, sends what was
- * not yet sent, interrupts each guest once since an interrupt may have been lost, adopts clients
- * that were accepted but not yet recorded, and closes descriptors that nobody knows.
+ * not yet sent, interrupts guests for which an interrupt may have been lost, adopts clients that were
+ * accepted but not yet recorded, and closes descriptors that nobody knows.
  *
  * The caller first goes on with descriptors of its own that it received messages from: after this,
  * those that such a message brought are closed unless known.
@@ -218,7 +221,9 @@ void crossvm_doorbell_destroy(struct crossvm_doorbell *doorbell);
 /*
  * A dataport's memory: a memory fd of exactly bytes (whole pages), all of it allocated now, sealed
  * so that nobody can change its size, and of mode 0600 so that nobody else's read-only descriptor
- * can be opened again for writing.
+ * can be opened again for writing. Whoever has it for writing can still free its pages: they are
+ * allocated again, zeroed, when somebody touches them, and if there is no memory left then, that is a
+ * SIGBUS.
  */
 int crossvm_dataport_create(const char *name, size_t bytes, int *fd);
 

@@ -152,7 +152,8 @@ static void larger_than_any_message_is_cut_off(void **state)
 }
 
 /* Send a message with descriptors. */
-static void send_fds(int fd, const void *data, size_t bytes, size_t num_fds)
+/* @return whether they were sent: from Linux 6.16 on the kernel refuses to. */
+static bool send_fds(int fd, const void *data, size_t bytes, size_t num_fds)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(64 * sizeof(int))] = {0};
 	struct iovec iov = {.iov_base = (void *)data, .iov_len = bytes};
@@ -169,7 +170,10 @@ static void send_fds(int fd, const void *data, size_t bytes, size_t num_fds)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(num_fds * sizeof(int));
 	memcpy(CMSG_DATA(cmsg), fds, num_fds * sizeof(int));
-	assert_int_equal(sendmsg(fd, &message, MSG_NOSIGNAL), bytes);
+	if (sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)bytes)
+		return true;
+	assert_int_equal(errno, EPERM);
+	return false;
 }
 
 static size_t count_fds(const struct daemon *daemon)
@@ -197,13 +201,15 @@ static void descriptors_that_come_along_are_closed(void **state)
 	int fd;
 
 	for (size_t i = 1; i <= 8; i++)
-		send_fds(others.a.socket, &emit, sizeof(emit), i);
+		if (!send_fds(others.a.socket, &emit, sizeof(emit), i))
+			component_emit(&others.a);
 	others.emitted += 8;
 	component_wait_total(&others.b, 8);
 	for (int i = 0; i < 8; i++)
 		component_emit(&others.b);
 	component_wait_total(&others.a, 8);
-	assert_int_equal(count_fds(daemon), before);
+	while (count_fds(daemon) != before)
+		usleep(1000);
 	/* more than any message has */
 	fd = component_connect(daemon);
 	send_fds(fd, &emit, sizeof(emit), 64);
@@ -270,7 +276,7 @@ static void a_thousand_idle_sockets_keep_nobody_out(void **state)
 	others_close(&others, daemon);
 }
 
-/* 256 that have something open are as many as there can be. */
+/* 256 that have something open are as many as one user can have. */
 static void too_many_are_told_so(void **state)
 {
 	struct daemon *daemon = *state;
@@ -294,8 +300,10 @@ static void too_many_are_told_so(void **state)
 		opens[i] = component_open(daemon, name, "a", 0);
 	}
 	fd = component_connect(daemon);
-	assert_string_equal(component_failed(fd, -EBUSY).message,
-			    "256 connections are open, as many as can be; close some");
+	assert_string_equal(
+		component_failed(fd, -EBUSY).message,
+		"user 0 has 256 connections open, or all users 1024, as many as can be; "
+		"close some");
 	component_close(&opens[17]);
 	daemon_wait_log(daemon, "closed 'c2'");
 	late = component_open(daemon, "c9", "b", 0);

@@ -206,21 +206,48 @@ void daemon_wait_log(const struct daemon *daemon, const char *text)
 	daemon_assert_log(daemon, text);
 }
 
-static pid_t find_worker(const struct daemon *daemon)
+/* Whether the process is one of crossvmd's of this role, as it calls itself. */
+static bool has_role(pid_t process, const char *role)
+{
+	char path[64];
+	char name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)process);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	if (fgets(name, sizeof(name), file) == NULL)
+		name[0] = '\0';
+	fclose(file);
+	return strncmp(name, role, strlen(role)) == 0;
+}
+
+size_t daemon_processes(const struct daemon *daemon, const char *role, pid_t *processes,
+			size_t room)
 {
 	char path[96];
 	FILE *file;
-	int worker = 0;
+	int process;
+	size_t count = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon->pid,
 		 (int)daemon->pid);
 	file = fopen(path, "re");
 	if (file == NULL)
 		return 0;
-	if (fscanf(file, "%d", &worker) != 1)
-		worker = 0;
+	while (count < room && fscanf(file, "%d", &process) == 1)
+		if (has_role(process, role))
+			processes[count++] = process;
 	fclose(file);
-	return worker;
+	return count;
+}
+
+static pid_t find_worker(const struct daemon *daemon)
+{
+	pid_t worker;
+
+	return daemon_processes(daemon, "crossvmd:worker", &worker, 1) == 1 ? worker : 0;
 }
 
 pid_t daemon_worker(const struct daemon *daemon)

@@ -62,6 +62,9 @@ char *daemon_log(const struct daemon *daemon);
 void daemon_wait_log(const struct daemon *daemon, const char *text);
 void daemon_assert_log(const struct daemon *daemon, const char *text);
 
+/* Processes that the holder has started, by the role they name: "crossvmd:worker", "crossvmd:closer". */
+size_t daemon_processes(const struct daemon *daemon, const char *role, pid_t *processes,
+			size_t room);
 /* Process id of the worker that runs now. */
 pid_t daemon_worker(const struct daemon *daemon);
 /* Kill the worker and wait until another one is there. */

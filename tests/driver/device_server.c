@@ -35,7 +35,7 @@
 #include "tests/driver/doorbell.h"
 #include "tests/driver/pattern.h"
 #include "vfio_user/session.h"
-#include "wire/listener.h"
+#include "server/listener.h"
 
 #define MAX_DEVICES 16
 

@@ -10,7 +10,7 @@
 
 #include <crossvm/abi.h>
 
-#include "wire/listener.h"
+#include "server/listener.h"
 
 struct doorbell {
 	struct wire_listener listener;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "tests/host/guest.h"
-#include "tests/wire/victim.h"
+#include "tests/server/victim.h"
 
 #define ID      5u
 #define CONSUME 7

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "tests/host/guest.h"
-#include "tests/wire/victim.h"
+#include "tests/server/victim.h"
 
 #define MSI     VFIO_PCI_MSI_IRQ_INDEX
 #define EVENTFD (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "tests/host/guest.h"
-#include "tests/wire/victim.h"
+#include "tests/server/victim.h"
 
 static void dispatch_once(void *context)
 {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "tests/vfio_user/client.h"
-#include "tests/wire/dice.h"
+#include "tests/server/dice.h"
 
 static void a_header_with_an_impossible_size_ends_it(void **state)
 {

@@ -18,6 +18,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "server/memory.h"
+
 #include "vmm/linux/internal.h"
 
 #define PROTOCOL_VERSION 0
@@ -28,21 +30,16 @@
 
 /*
  * A client and its greeting. In the arena: the kernel itself notes in msg_len what has been sent, within
- * the system call, so that after this process another one sends what is left and nothing twice.
+ * the system call, so that after this process another one sends what is left and nothing twice. The
+ * pointers are of use to the process that has stored them only.
  */
 struct greeting {
-	_Atomic int fd; /* -1: no client */
+	int fd; /* -1: no client */
+	bool parting;
 	struct mmsghdr messages[GREETINGS];
 	struct iovec iov[GREETINGS];
 	int64_t numbers[GREETINGS];
 	alignas(struct cmsghdr) unsigned char control[GREETINGS][CMSG_SPACE(sizeof(int))];
-};
-
-/* What changes of a side. In the arena. */
-struct side_state {
-	struct watch listener;
-	struct watch client;
-	struct greeting greeting;
 };
 
 struct side {
@@ -50,8 +47,8 @@ struct side {
 	unsigned int number;                /* the member's id */
 	int event_fd;                       /* interrupts this member */
 	struct host_connection *connection; /* NULL: not installed */
-	struct wire_listener listener;
-	struct side_state *state;
+	struct acceptor acceptor;
+	struct greeting *greeting;
 };
 
 struct crossvm_doorbell {
@@ -97,7 +94,8 @@ void crossvm_doorbell_destroy(struct crossvm_doorbell *doorbell)
 		struct side *side = &doorbell->sides[i];
 
 		close_if_open(side->event_fd);
-		arena_release(doorbell->host->arena, side->state, sizeof(*side->state));
+		arena_release(doorbell->host->server->arena, side->greeting,
+			      sizeof(*side->greeting));
 	}
 	close_if_open(doorbell->memory_fd);
 	free(doorbell);
@@ -110,12 +108,10 @@ static int create_side(struct crossvm_doorbell *doorbell, unsigned int number)
 	side->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (side->event_fd < 0)
 		return -errno;
-	side->state = arena_allocate(doorbell->host->arena, sizeof(*side->state));
-	if (!side->state)
+	side->greeting = arena_allocate(doorbell->host->server->arena, sizeof(*side->greeting));
+	if (!side->greeting)
 		return -ENOMEM;
-	side->state->listener.fd = -1;
-	side->state->client.fd = -1;
-	atomic_store(&side->state->greeting.fd, -1);
+	side->greeting->fd = -1;
 	return 0;
 }
 
@@ -129,15 +125,15 @@ int crossvm_doorbell_create(struct crossvm_host *host, struct crossvm_doorbell *
 		return -ENOMEM;
 	created->host = host;
 	for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
-		created->sides[i] = (struct side){
-			.doorbell = created, .number = i, .event_fd = -1, .listener.fd = -1};
+		created->sides[i] = (struct side){.doorbell = created, .number = i, .event_fd = -1};
 	created->memory_fd = memory_create("crossvm-doorbell", CROSSVM_DOORBELL_BYTES);
 	if (created->memory_fd < 0)
 		error = created->memory_fd;
 	for (unsigned int i = 0; !error && i < CROSSVM_DOORBELL_MEMBERS; i++)
 		error = create_side(created, i);
 	if (error) {
-		host_log(host, CROSSVM_LOG_ERROR, "cannot make a doorbell: %s", strerror(-error));
+		server_log(&host->server->log, CROSSVM_LOG_ERROR, "cannot make a doorbell: %s",
+			   strerror(-error));
 		crossvm_doorbell_destroy(created);
 		return error;
 	}
@@ -157,6 +153,7 @@ static void write_message(struct greeting *greeting, unsigned int i, int64_t num
 	greeting->numbers[i] = (int64_t)htole64((uint64_t)number);
 	greeting->iov[i] = (struct iovec){.iov_base = &greeting->numbers[i],
 					  .iov_len = sizeof(greeting->numbers[i])};
+	/* But not msg_len, beside it: whether it has been sent already. */
 	*header = (struct msghdr){.msg_iov = &greeting->iov[i], .msg_iovlen = 1};
 	if (fd < 0)
 		return;
@@ -174,9 +171,8 @@ static void write_greeting(struct side *side)
 	const uint32_t id = side->connection->connection->options.connection_id;
 	const int64_t own = CROSSVM_DOORBELL_POSITION(id, side->number);
 	const int64_t other = CROSSVM_DOORBELL_POSITION(id, !side->number);
-	struct greeting *greeting = &side->state->greeting;
+	struct greeting *greeting = side->greeting;
 
-	memset(greeting->messages, 0, sizeof(greeting->messages));
 	write_message(greeting, 0, PROTOCOL_VERSION, -1);
 	write_message(greeting, 1, own, -1);
 	write_message(greeting, 2, ABOUT_MEMORY, side->doorbell->memory_fd);
@@ -184,25 +180,60 @@ static void write_greeting(struct side *side)
 	write_message(greeting, 4, own, side->event_fd);
 }
 
-static void part_from_client(struct side *side)
-{
-	struct greeting *greeting = &side->state->greeting;
-	const int fd = atomic_load(&greeting->fd);
+static unsigned int client_ready(void *context, uint32_t events, unsigned int budget);
 
-	if (fd < 0)
+static struct server *server_of(const struct side *side)
+{
+	return side->doorbell->host->server;
+}
+
+static int watch_client(struct side *side, uint32_t events)
+{
+	return watches_set(server_of(side)->watches, side->greeting->fd, events,
+			   &side->connection->vm->owner, client_ready, side);
+}
+
+/*
+ * Whether the client has what it was sent: descriptors on their way are limited for all that a user
+ * sends, so nobody may have any number of them come and take none.
+ */
+static bool has_taken_all(const struct side *side)
+{
+	int left = 0;
+
+	return !ioctl(side->greeting->fd, SIOCOUTQ, &left) && !left;
+}
+
+static void close_client(struct side *side)
+{
+	if (side->greeting->fd < 0)
 		return;
-	watch_remove(side->doorbell->host, &side->state->client);
-	/* So that it gets nothing more from a process that finds it open and does not know it. */
-	shutdown(fd, SHUT_RDWR);
-	atomic_store(&greeting->fd, -1);
-	close(fd);
+	watches_remove(server_of(side)->watches, side->greeting->fd);
+	shutdown(side->greeting->fd, SHUT_RDWR);
+	closing_take_socket(&server_of(side)->closing, &side->greeting->fd,
+			    linux_vm_owner(side->connection->vm));
+}
+
+/* It stays, and no other may come, until it has taken what it was sent. */
+static void part(struct side *side)
+{
+	if (side->greeting->fd < 0)
+		return;
+	side->greeting->parting = true;
+	shutdown(side->greeting->fd, SHUT_RDWR);
+	if (has_taken_all(side))
+		close_client(side);
+	else
+		watch_client(side, EPOLLOUT | EPOLLET);
 }
 
 /* It has nothing to say, so it goes or breaks the rules. */
-static void client_ready(void *context, uint32_t events)
+static unsigned int client_ready(void *context, uint32_t events, unsigned int budget)
 {
 	(void)events;
-	part_from_client(context);
+	(void)budget;
+	part(context);
+	return 1;
 }
 
 /* All of it is a few bytes in an empty socket, which fit, so that nobody waits. */
@@ -213,7 +244,7 @@ static int send_rest(struct greeting *greeting)
 	while (sent < GREETINGS && greeting->messages[sent].msg_len > 0)
 		sent++;
 	while (sent < GREETINGS) {
-		const int count = sendmmsg(atomic_load(&greeting->fd), &greeting->messages[sent],
+		const int count = sendmmsg(greeting->fd, &greeting->messages[sent],
 					   GREETINGS - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (count <= 0)
@@ -225,92 +256,46 @@ static int send_rest(struct greeting *greeting)
 
 static void finish_greeting(struct side *side)
 {
-	struct greeting *greeting = &side->state->greeting;
-	int error;
+	int error = send_rest(side->greeting);
 
-	if (atomic_load(&greeting->fd) < 0)
-		return;
-	error = send_rest(greeting);
 	if (!error)
-		error = watch_add(side->doorbell->host, &side->state->client,
-				  atomic_load(&greeting->fd), EPOLLIN | EPOLLRDHUP, client_ready,
-				  side);
+		error = watch_client(side, EPOLLIN | EPOLLRDHUP);
 	if (!error)
 		return;
 	if (error != -EPIPE && error != -ECONNRESET)
 		socket_warn(side->connection, doorbell_part_name, "cannot serve a client: %s",
 			    strerror(-error));
-	part_from_client(side);
+	part(side);
 }
 
-/*
- * Whether the client before has what it was sent: descriptors on their way are limited for all that a
- * user sends, so nobody may have any number of them come and take none.
- */
-static bool has_taken_all(const struct side *side)
-{
-	const int fd = atomic_load(&side->state->greeting.fd);
-	int left = 0;
-
-	return fd < 0 || ioctl(fd, SIOCOUTQ, &left) != 0 || left == 0;
-}
-
-static void greet(struct side *side, int fd)
-{
-	if (!socket_admits(side->connection, doorbell_part_name, fd)) {
-		close(fd);
-	} else if (!has_taken_all(side)) {
-		socket_warn(side->connection, doorbell_part_name,
-			    "a client was refused: the one before does not take what it was sent");
-		close(fd);
-	} else {
-		part_from_client(side);
-		write_greeting(side);
-		atomic_store(&side->state->greeting.fd, fd);
-		finish_greeting(side);
-	}
-}
-
-static void listener_ready(void *context, uint32_t events)
+static void accepted(void *context, int fd)
 {
 	struct side *side = context;
-	const int fd = socket_accept(side->connection, doorbell_part_name, &side->listener);
+	struct greeting *greeting = side->greeting;
 
-	(void)events;
-	if (fd >= 0)
-		greet(side, fd);
-}
-
-bool doorbells_adopt(struct crossvm_host *host, int fd)
-{
-	for (struct crossvm_doorbell *d = host->doorbells; d; d = d->next)
-		for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
-			if (d->sides[i].connection &&
-			    wire_accepted_from(&d->sides[i].listener, fd)) {
-				greet(&d->sides[i], fd);
-				return true;
-			}
-	return false;
-}
-
-void doorbells_watch_listeners(struct crossvm_host *host, uint32_t events)
-{
-	for (struct crossvm_doorbell *d = host->doorbells; d; d = d->next)
-		for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
-			watch_change(host, &d->sides[i].state->listener, events);
-}
-
-bool doorbells_know(const struct crossvm_host *host, int fd)
-{
-	for (const struct crossvm_doorbell *d = host->doorbells; d; d = d->next) {
-		if (fd == d->memory_fd)
-			return true;
-		for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
-			if (fd == d->sides[i].event_fd ||
-			    fd == atomic_load(&d->sides[i].state->greeting.fd))
-				return true;
+	if (!socket_admits(side->connection, doorbell_part_name, fd))
+		return;
+	if (greeting->fd >= 0 && has_taken_all(side))
+		close_client(side);
+	if (greeting->fd >= 0) {
+		socket_refuse(side->connection, doorbell_part_name, fd,
+			      "the one before does not take what it was sent");
+		return;
 	}
-	return false;
+	memset(greeting->messages, 0, sizeof(greeting->messages));
+	write_greeting(side);
+	greeting->parting = false;
+	atomic_signal_fence(memory_order_seq_cst);
+	greeting->fd = fd;
+	atomic_signal_fence(memory_order_seq_cst);
+	finish_greeting(side);
+}
+
+static void failed(void *context, int error)
+{
+	const struct side *side = context;
+
+	socket_failed(side->connection, doorbell_part_name, error);
 }
 
 /* Members. */
@@ -358,19 +343,25 @@ int doorbell_install(struct host_connection *connection)
 				     "give it to both members, in VMs of its host");
 		return -EINVAL;
 	}
-	error = socket_listen(connection, doorbell_part_name, &side->listener);
-	if (error)
-		return error;
 	side->connection = connection;
-	error = watch_add(connection->vm->host, &side->state->listener, side->listener.fd, EPOLLIN,
-			  listener_ready, side);
+	side->acceptor.accepted = accepted;
+	side->acceptor.failed = failed;
+	side->acceptor.context = side;
+	error = socket_open(connection, doorbell_part_name, false, &side->acceptor);
 	if (error) {
-		crossvm_vmm_error(c, "cannot watch its socket: %s", strerror(-error));
-		doorbell_remove(connection);
+		side->connection = NULL;
 		return error;
 	}
 	tell_control(other_side(side));
 	return 0;
+}
+
+void doorbell_take_leave(struct host_connection *connection)
+{
+	struct side *side = side_of(connection);
+
+	if (side && side->connection == connection)
+		part(side);
 }
 
 void doorbell_remove(struct host_connection *connection)
@@ -380,19 +371,45 @@ void doorbell_remove(struct host_connection *connection)
 	if (!side || side->connection != connection)
 		return;
 	tell_other(side, false);
-	watch_remove(connection->vm->host, &side->state->listener);
-	wire_listener_close(&side->listener);
-	part_from_client(side);
+	acceptor_close(&side->acceptor);
+	close_client(side);
+	closing_flush(&server_of(side)->closing);
 	side->connection = NULL;
+}
+
+static void resume_side(struct side *side)
+{
+	struct server *server = server_of(side);
+	struct greeting *greeting = side->greeting;
+
+	server_mark(server, side->event_fd);
+	closing_forget(&server->closing, &greeting->fd);
+	if (!side->connection)
+		return;
+	tell_control(side);
+	if (greeting->fd < 0)
+		return;
+	server_mark(server, greeting->fd);
+	write_greeting(side);
+	if (greeting->parting)
+		part(side);
+	else
+		finish_greeting(side);
 }
 
 void doorbells_resume(struct crossvm_host *host)
 {
-	for (struct crossvm_doorbell *d = host->doorbells; d; d = d->next)
-		for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++) {
-			struct side *side = &d->sides[i];
+	for (struct crossvm_doorbell *d = host->doorbells; d; d = d->next) {
+		server_mark(host->server, d->memory_fd);
+		for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
+			resume_side(&d->sides[i]);
+	}
+}
 
-			tell_control(side);
-			finish_greeting(side);
-		}
+void doorbells_unlink(const struct crossvm_host *host)
+{
+	for (const struct crossvm_doorbell *d = host->doorbells; d; d = d->next)
+		for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)
+			if (d->sides[i].connection)
+				listener_unlink(&d->sides[i].acceptor.listener);
 }

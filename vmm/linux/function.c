@@ -4,17 +4,15 @@
  * one client at a time. When it goes, the function is as after power-on, ready for the next.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "server/strikes.h"
 #include "vmm/linux/internal.h"
 
-/* To empty a socket's buffer takes fewer. */
-#define MAX_LEFT_RECEIVES 64u
-
-static struct crossvm_host *host_of(const struct host_function *function)
+static struct server *server_of(const struct host_function *function)
 {
-	return function->connection->vm->host;
+	return function->connection->vm->host->server;
 }
 
 static struct crossvm_device *device_of(const struct host_function *function)
@@ -59,24 +57,51 @@ static bool pending(void *context)
 	return crossvm_device_pending(device_of(context));
 }
 
-static void unmask(void *context, uint32_t events)
+static unsigned int unmask(void *context, uint32_t events, unsigned int budget)
 {
 	struct host_function *function = context;
 
 	(void)events;
-	vfio_user_unmask(&function->state->session, &function->device);
+	(void)budget;
+	vfio_user_unmask(function->session, &function->device);
+	return 1;
+}
+
+static bool is_eventfd(void *context, int fd)
+{
+	return server_is_eventfd(server_of(context), fd);
 }
 
 static void watch_unmask(void *context, int fd, bool watch)
 {
 	struct host_function *function = context;
+	struct watches *watches = server_of(function)->watches;
 
 	if (!watch)
-		watch_remove(host_of(function), &function->state->unmask);
-	else if (watch_add(host_of(function), &function->state->unmask, fd, EPOLLIN, unmask,
-			   function))
+		watches_remove(watches, fd);
+	else if (watches_set(watches, fd, EPOLLIN | EPOLLET, &function->connection->vm->owner,
+			     unmask, function))
 		socket_warn(function->connection, part_of(function),
 			    "its unmask descriptor cannot be watched: INTx will be slow");
+}
+
+static void held_up(void *context)
+{
+	const struct host_function *function = context;
+	struct crossvm_vm *vm = function->connection->vm;
+
+	strike(&vm->state->strikes);
+	socket_warn(
+		function->connection, part_of(function),
+		"its interrupt was full and made to block, which held up everybody for a moment; "
+		"it gets no more by that eventfd");
+}
+
+static bool may_interrupt(void *context)
+{
+	const struct host_function *function = context;
+
+	return !is_struck_out(&function->connection->vm->state->strikes);
 }
 
 static void complain(void *context, const char *message)
@@ -93,177 +118,192 @@ static const struct vfio_user_ops ops = {
 	.attached = attached,
 	.intx_level = intx_level,
 	.pending = pending,
+	.is_eventfd = is_eventfd,
 	.watch = watch_unmask,
+	.held_up = held_up,
+	.may_interrupt = may_interrupt,
 	.complain = complain,
 };
 
 /* Clients. */
 
-static void part_from_client(struct host_function *function)
-{
-	struct crossvm_host *host = host_of(function);
+static unsigned int client_ready(void *context, uint32_t events, unsigned int budget);
 
-	watch_remove(host, &function->state->client);
-	vfio_user_close(&function->state->session, &function->device);
+static int watch_client(struct host_function *function, uint32_t events)
+{
+	return watches_set(server_of(function)->watches, function->session->wire.fd, events,
+			   &function->connection->vm->owner, client_ready, function);
 }
 
-/* After something was served: error is what it came to. */
-static void settle(struct host_function *function, int error)
+/* It stays, and no other may come, until it has taken the descriptors that it was sent. */
+static void part(struct host_function *function)
 {
-	struct function_state *state = function->state;
+	struct vfio_user_session *session = function->session;
 
-	if (!error) {
-		watch_change(host_of(function), &state->client, wire_events(&state->session.wire));
+	if (!session->parting)
+		server_log(&server_of(function)->log, CROSSVM_LOG_DEBUG,
+			   "VM \"%s\", connection \"%s\" (%s): detached",
+			   function->connection->vm->name,
+			   function->connection->connection->options.name, part_of(function));
+	vfio_user_part(session, &function->device);
+	if (wire_has_taken_all(&session->wire)) {
+		watches_remove(server_of(function)->watches, session->wire.fd);
+		vfio_user_close(session, &function->device);
+	} else {
+		watch_client(function, EPOLLOUT | EPOLLET);
+	}
+}
+
+/* After something was served: what it came to. */
+static void settle(struct host_function *function, int result)
+{
+	struct watches *watches = server_of(function)->watches;
+	const int fd = function->session->wire.fd;
+
+	if (result == -EBUSY) {
+		watches_pause(watches, fd);
 		return;
 	}
-	part_from_client(function);
-	host_log(host_of(function), CROSSVM_LOG_DEBUG,
-		 "VM \"%s\", connection \"%s\" (%s): detached", function->connection->vm->name,
-		 function->connection->connection->options.name, part_of(function));
+	if (result >= 0 && watch_client(function, wire_events(&function->session->wire)))
+		result = -ENOMEM;
+	if (result < 0)
+		part(function);
+	else if (result > 0)
+		watches_again(watches, fd);
 }
 
-static void client_ready(void *context, uint32_t events)
+static unsigned int client_ready(void *context, uint32_t events, unsigned int budget)
 {
 	struct host_function *function = context;
-	struct vfio_user_session *session = &function->state->session;
-	struct crossvm_host *host = host_of(function);
-	int error;
+	struct server *server = server_of(function);
+	unsigned int left = budget;
+	int result;
 
-	atomic_store(&host->arena->serving, session);
-	if (events & EPOLLOUT)
-		error = vfio_user_writable(session, &function->device);
-	else
-		error = vfio_user_readable(session, &function->device);
-	atomic_store(&host->arena->serving, NULL);
-	settle(function, error);
+	(void)events;
+	if (function->session->parting) {
+		part(function);
+		return 1;
+	}
+	server_serve(server, &function->session->wire);
+	result = vfio_user_serve(function->session, &function->device, &left);
+	server_served(server);
+	settle(function, result);
+	return budget - left;
 }
 
 static void take_client(struct host_function *function, int fd)
 {
-	struct function_state *state = function->state;
 	int error;
 
-	vfio_user_open(&state->session, fd);
-	error = watch_add(host_of(function), &state->client, fd, EPOLLIN, client_ready, function);
-	if (error) {
-		socket_warn(function->connection, part_of(function),
-			    "its client cannot be watched: %s", strerror(-error));
-		part_from_client(function);
-	}
+	vfio_user_open(function->session, fd);
+	error = watch_client(function, EPOLLIN);
+	if (!error)
+		return;
+	socket_warn(function->connection, part_of(function), "its client cannot be watched: %s",
+		    strerror(-error));
+	part(function);
 }
 
 /*
  * A client that has gone may not have been served to its end yet, when a QEMU is started again at
- * once: the next one is not to be refused for it.
+ * once: the next one waits for that, and is not refused.
  */
-static void finish_with_gone_client(struct host_function *function)
+static bool may_accept(void *context)
 {
-	const struct vfio_user_session *session = &function->state->session;
+	const struct host_function *function = context;
+	const struct vfio_user_session *session = function->session;
+	struct pollfd peer = {.fd = session->wire.fd, .events = POLLRDHUP};
 
-	for (unsigned int i = 0; i < MAX_LEFT_RECEIVES && vfio_user_is_open(session); i++)
-		client_ready(function, wire_events(&session->wire));
+	return !vfio_user_is_open(session) || session->parting || poll(&peer, 1, 0) <= 0;
 }
 
-void function_adopt(struct host_function *function, int fd)
-{
-	struct wire_peer peer = {.pid = -1, .uid = (uid_t)-1};
-
-	finish_with_gone_client(function);
-	if (!socket_admits(function->connection, part_of(function), fd)) {
-		close(fd);
-	} else if (vfio_user_is_open(&function->state->session)) {
-		wire_peer_of(fd, &peer);
-		socket_warn(
-			function->connection, part_of(function),
-			"a second client (process %d of user %u) was refused: end the QEMU that is "
-			"attached first",
-			peer.pid, peer.uid);
-		close(fd);
-	} else {
-		take_client(function, fd);
-	}
-}
-
-static void listener_ready(void *context, uint32_t events)
+static void accepted(void *context, int fd)
 {
 	struct host_function *function = context;
-	const int fd = socket_accept(function->connection, part_of(function), &function->listener);
 
-	(void)events;
-	if (fd >= 0)
-		function_adopt(function, fd);
+	if (!socket_admits(function->connection, part_of(function), fd))
+		return;
+	if (!vfio_user_is_open(function->session))
+		take_client(function, fd);
+	else if (function->session->parting)
+		socket_refuse(function->connection, part_of(function), fd,
+			      "the client before has not taken what it was sent: end it first");
+	else
+		socket_refuse(function->connection, part_of(function), fd,
+			      "a client is attached already: end that QEMU first");
+}
+
+static void failed(void *context, int error)
+{
+	const struct host_function *function = context;
+
+	socket_failed(function->connection, part_of(function), error);
 }
 
 /* Beginning and end. */
 
 int function_open(struct host_function *function)
 {
-	struct function_state *state = function->state;
-	int error;
-
-	vfio_user_init(&state->session);
-	state->listener.fd = -1;
-	state->client.fd = -1;
-	state->unmask.fd = -1;
+	vfio_user_init(function->session);
 	function->device.ops = &ops;
 	function->device.context = function;
 	function->device.intx = function->number == CROSSVM_FUNCTION_EVENTS;
 	function->device.msi = function->device.intx;
+	function->device.owner =
+		(struct wire_owner){.closing = &server_of(function)->closing,
+				    .id = linux_vm_owner(function->connection->vm)};
 	regions_fill(function);
-	error = socket_listen(function->connection, part_of(function), &function->listener);
-	if (error)
-		return error;
-	error = watch_add(host_of(function), &state->listener, function->listener.fd, EPOLLIN,
-			  listener_ready, function);
-	if (error) {
-		crossvm_vmm_error(function->connection->connection, "cannot watch its socket: %s",
-				  strerror(-error));
-		wire_listener_close(&function->listener);
-	}
-	return error;
+	function->acceptor.may_accept = may_accept;
+	function->acceptor.accepted = accepted;
+	function->acceptor.failed = failed;
+	function->acceptor.context = function;
+	return socket_open(function->connection, part_of(function), true, &function->acceptor);
+}
+
+void function_take_leave(struct host_function *function)
+{
+	if (!vfio_user_is_open(function->session))
+		return;
+	/* Answer first what is there: a client with a request on its way is not left without. */
+	client_ready(function, EPOLLIN, WATCHES_TURN_MESSAGES);
+	if (vfio_user_is_open(function->session))
+		part(function);
 }
 
 void function_close(struct host_function *function)
 {
-	struct function_state *state = function->state;
+	acceptor_close(&function->acceptor);
+	function_take_leave(function);
+	if (vfio_user_is_open(function->session)) {
+		watches_remove(server_of(function)->watches, function->session->wire.fd);
+		vfio_user_close(function->session, &function->device);
+	}
+	closing_flush(&server_of(function)->closing);
+}
 
-	watch_remove(host_of(function), &state->listener);
-	wire_listener_close(&function->listener);
-	if (!vfio_user_is_open(&state->session))
-		return;
-	/* Answer first what is there: a client with a request on its way is not left without. */
-	client_ready(function, EPOLLIN);
-	part_from_client(function);
+static void give_up(struct host_function *function)
+{
+	server_log(&server_of(function)->log, CROSSVM_LOG_ERROR,
+		   "VM \"%s\", connection \"%s\" (%s): disconnected, since process after process "
+		   "has crashed at one and the same message of its QEMU; please report this",
+		   function->connection->vm->name, function->connection->connection->options.name,
+		   part_of(function));
+	part(function);
 }
 
 void function_resume(struct host_function *function)
 {
-	struct function_state *state = function->state;
-	struct crossvm_host *host = host_of(function);
-	int error;
+	struct server *server = server_of(function);
+	struct vfio_user_session *session = function->session;
 
-	if (!vfio_user_is_open(&state->session))
+	vfio_user_resume(session, &function->device);
+	vfio_user_mark(session, server_mark, server);
+	if (!vfio_user_is_open(session))
 		return;
-	error = watch_add(host, &state->client, state->session.wire.fd,
-			  wire_events(&state->session.wire), client_ready, function);
-	atomic_store(&host->arena->serving, &state->session);
-	if (!error)
-		error = vfio_user_resume(&state->session, &function->device);
-	atomic_store(&host->arena->serving, NULL);
-	settle(function, error);
-}
-
-void function_give_up(struct host_function *function)
-{
-	host_log(host_of(function), CROSSVM_LOG_ERROR,
-		 "VM \"%s\", connection \"%s\" (%s): disconnected, since process after process "
-		 "has crashed at one and the same message of its QEMU; please report this",
-		 function->connection->vm->name, function->connection->connection->options.name,
-		 part_of(function));
-	part_from_client(function);
-}
-
-bool function_knows(const struct host_function *function, int fd)
-{
-	return fd == function->listener.fd || vfio_user_knows(&function->state->session, fd);
+	if (watch_client(function, wire_events(&session->wire)) || session->parting)
+		part(function);
+	else if (server_blames(server, &session->wire))
+		give_up(function);
+	else if (wire_has_work(&session->wire))
+		watches_again(server->watches, session->wire.fd);
 }

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A host: its beginning, its end, its log. */
+/* A host: its beginning, its end, what it watches for others, and going on after another process. */
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "vmm/linux/internal.h"
 
 #define DEFAULT_ARENA_BYTES ((size_t)64 << 20)
-#define MESSAGE_BYTES       512
+#define MAX_FDS             ((size_t)1 << 16)
 
-/* What one VM's clients can make us log. */
-#define LOG_WINDOW_SECONDS 10
-#define LOG_PER_WINDOW     10
+/* A descriptor that the program watches. */
+struct watch_slot {
+	struct watch_slot *next;
+	struct watch_owner owner;
+	int fd;
+	uint32_t events;
+	crossvm_host_watch_fn function;
+	void *context;
+};
 
 static void log_to_stderr(void *context, enum crossvm_log_level level, const char *message)
 {
@@ -25,78 +29,46 @@ static void log_to_stderr(void *context, enum crossvm_log_level level, const cha
 		fprintf(stderr, "crossvm: %s\n", message);
 }
 
-void host_log(const struct crossvm_host *host, enum crossvm_log_level level, const char *format,
-	      ...)
+int linux_host_create(struct server *server, struct crossvm_host **host)
 {
-	char message[MESSAGE_BYTES];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(message, sizeof(message), format, arguments);
-	va_end(arguments);
-	host->log(host->log_context, level, message);
+	*host = calloc(1, sizeof(**host));
+	if (!*host)
+		return -ENOMEM;
+	(*host)->server = server;
+	return 0;
 }
 
-bool host_may_log(const struct crossvm_host *host, struct log_limit *limit)
+static size_t max_fds(void)
 {
-	struct timespec now;
+	struct rlimit limit;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - limit->window >= LOG_WINDOW_SECONDS || limit->window == 0) {
-		if (limit->suppressed)
-			host_log(host, CROSSVM_LOG_WARNING, "%u similar messages were left out",
-				 limit->suppressed);
-		*limit = (struct log_limit){.window = now.tv_sec};
-	}
-	if (limit->logged < LOG_PER_WINDOW) {
-		limit->logged++;
-		return true;
-	}
-	limit->suppressed++;
-	return false;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > MAX_FDS)
+		return MAX_FDS;
+	return limit.rlim_cur;
 }
 
 int crossvm_host_create(const struct crossvm_host_options *options, struct crossvm_host **host)
 {
-	struct crossvm_host *created = calloc(1, sizeof(*created));
+	const struct server_log log = {.function = options->log ? options->log : log_to_stderr,
+				       .context = options->log_context};
+	struct server *server = calloc(1, sizeof(*server));
 	int error;
 
 	*host = NULL;
-	if (!created)
+	if (!server)
 		return -ENOMEM;
-	created->log = options->log ? options->log : log_to_stderr;
-	created->log_context = options->log_context;
-	created->arena =
-		arena_create(options->arena_bytes ? options->arena_bytes : DEFAULT_ARENA_BYTES);
-	if (!created->arena) {
-		error = -errno;
-		host_log(created, CROSSVM_LOG_ERROR, "no memory for the arena");
-		goto free_host;
+	error = server_create(server, &log,
+			      options->arena_bytes ? options->arena_bytes : DEFAULT_ARENA_BYTES,
+			      max_fds());
+	if (!error)
+		error = linux_host_create(server, host);
+	if (error) {
+		server_destroy(server);
+		free(server);
+		return error;
 	}
-	created->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (created->epoll < 0) {
-		error = -errno;
-		host_log(created, CROSSVM_LOG_ERROR, "cannot create an epoll descriptor: %s",
-			 strerror(errno));
-		goto free_arena;
-	}
-	created->descriptors = opendir("/proc/self/fd");
-	if (!created->descriptors) {
-		error = -errno;
-		host_log(created, CROSSVM_LOG_ERROR,
-			 "cannot list /proc/self/fd: %s; is /proc there?", strerror(-error));
-		goto close_epoll;
-	}
-	*host = created;
+	(*host)->own_server = server;
 	return 0;
-
-close_epoll:
-	close(created->epoll);
-free_arena:
-	arena_destroy(created->arena);
-free_host:
-	free(created);
-	return error;
 }
 
 void crossvm_host_destroy(struct crossvm_host *host)
@@ -104,30 +76,191 @@ void crossvm_host_destroy(struct crossvm_host *host)
 	if (!host)
 		return;
 	assert(!host->vms);
-	closedir(host->descriptors);
-	close(host->epoll);
-	arena_destroy(host->arena);
+	while (host->slots) {
+		struct watch_slot *slot = host->slots;
+
+		host->slots = slot->next;
+		watches_remove(host->server->watches, slot->fd);
+		free(slot);
+	}
+	if (host->own_server)
+		server_destroy(host->own_server);
+	free(host->own_server);
 	free(host);
 }
 
 int crossvm_host_fd(const struct crossvm_host *host)
 {
-	return host->epoll;
+	return watches_fd(host->server->watches);
+}
+
+int crossvm_host_dispatch(struct crossvm_host *host, int timeout_ms)
+{
+	return server_turn(host->server, timeout_ms);
 }
 
 void *crossvm_host_allocate(struct crossvm_host *host, size_t bytes)
 {
-	return arena_allocate(host->arena, bytes);
+	return arena_allocate(host->server->arena, bytes);
 }
 
 uint64_t crossvm_host_message_id(const struct crossvm_host *host)
 {
-	const struct vfio_user_session *session = atomic_load(&host->arena->serving);
-
-	return session ? vfio_user_message_id(session) : 0;
+	return server_message(host->server);
 }
 
 int crossvm_host_alloc_irq(void)
 {
 	return 1;
+}
+
+/* What the program watches. */
+
+static unsigned int slot_ready(void *context, uint32_t events, unsigned int budget)
+{
+	const struct watch_slot *slot = context;
+
+	(void)budget;
+	slot->function(slot->context, events);
+	return 1;
+}
+
+static int watch_slot(struct crossvm_host *host, struct watch_slot *slot)
+{
+	return watches_set(host->server->watches, slot->fd, slot->events, &slot->owner, slot_ready,
+			   slot);
+}
+
+int crossvm_host_watch(struct crossvm_host *host, int fd, uint32_t events,
+		       crossvm_host_watch_fn function, void *context)
+{
+	struct watch_slot *slot;
+	int error;
+
+	crossvm_host_unwatch(host, fd);
+	slot = calloc(1, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	*slot = (struct watch_slot){.next = host->slots,
+				    .fd = fd,
+				    .events = events,
+				    .function = function,
+				    .context = context};
+	error = watch_slot(host, slot);
+	if (error) {
+		free(slot);
+		return error;
+	}
+	host->slots = slot;
+	return 0;
+}
+
+void crossvm_host_unwatch(struct crossvm_host *host, int fd)
+{
+	struct watch_slot **link = &host->slots;
+	struct watch_slot *slot;
+
+	while (*link && (*link)->fd != fd)
+		link = &(*link)->next;
+	slot = *link;
+	if (!slot)
+		return;
+	*link = slot->next;
+	watches_remove(host->server->watches, fd);
+	free(slot);
+}
+
+/* Going on after another process, which died at any instant. */
+
+void crossvm_host_blame(struct crossvm_host *host)
+{
+	host->blames = true;
+}
+
+void linux_host_resume(struct crossvm_host *host)
+{
+	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
+		for (struct host_connection *c = vm->connections; c; c = c->next)
+			connection_resume(c);
+	doorbells_resume(host);
+}
+
+static bool knows_all(void *context, int fd)
+{
+	(void)context;
+	(void)fd;
+	return true;
+}
+
+int crossvm_host_recover(struct crossvm_host *host, bool (*known)(void *context, int fd),
+			 void *context)
+{
+	const int error = server_renew(host->server, host->blames);
+
+	host->blames = false;
+	if (error)
+		return error;
+	for (struct watch_slot *slot = host->slots; slot; slot = slot->next) {
+		server_mark(host->server, slot->fd);
+		watch_slot(host, slot);
+	}
+	linux_host_resume(host);
+	server_sort_out(host->server, known ? known : knows_all, context);
+	return 0;
+}
+
+/* The end. */
+
+void linux_host_take_leave(struct crossvm_host *host)
+{
+	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
+		for (struct host_connection *c = vm->connections; c; c = c->next) {
+			doorbell_take_leave(c);
+			for (unsigned int i = 0; i < c->num_functions; i++)
+				function_take_leave(&c->functions[i]);
+		}
+}
+
+void linux_host_unlink(const struct crossvm_host *host)
+{
+	for (const struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
+		for (const struct host_connection *c = vm->connections; c; c = c->next)
+			for (unsigned int i = 0; i < c->num_functions; i++)
+				listener_unlink(&c->functions[i].acceptor.listener);
+	doorbells_unlink(host);
+}
+
+/* Who somebody is. */
+
+#define OWNER_VM (UINT64_C(1) << 32) /* and its number below; a user is below that */
+
+uint64_t linux_vm_owner(const vm_t *vm)
+{
+	return OWNER_VM | vm->number;
+}
+
+bool linux_name_owner(const struct crossvm_host *host, uint64_t owner, char *text, size_t bytes)
+{
+	for (const struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
+		if (linux_vm_owner(vm) == owner) {
+			snprintf(text, bytes, "VM \"%s\"", vm->name);
+			return true;
+		}
+	return false;
+}
+
+bool linux_name_wire(const struct crossvm_host *host, uint64_t offset, char *text, size_t bytes)
+{
+	for (const struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
+		for (const struct host_connection *c = vm->connections; c; c = c->next)
+			for (unsigned int i = 0; i < c->num_functions; i++) {
+				if (arena_offset(host->server->arena,
+						 &c->functions[i].session->wire) != offset)
+					continue;
+				snprintf(text, bytes, "VM \"%s\", connection \"%s\" (%s)", vm->name,
+					 c->connection->options.name,
+					 function_part_name(c->functions[i].number));
+				return true;
+			}
+	return false;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The platform table on Linux: a connection's memory, its beginning and end. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "server/guard.h"
+#include "server/memory.h"
 #include "vmm/linux/internal.h"
 
 static struct crossvm_vmm *get(vm_t *vm)
@@ -34,25 +35,6 @@ static void release(vm_t *vm, void *memory, size_t bytes)
 	free(memory);
 }
 
-static void *map(int fd, uint64_t offset, size_t bytes, bool writable)
-{
-	void *memory = mmap(NULL, bytes, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd,
-			    (off_t)offset);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-/* The same file, but such that nobody who gets the descriptor can map it writable. */
-static int reopen_read_only(int fd)
-{
-	char path[32];
-	int reopened;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	reopened = open(path, O_RDONLY | O_CLOEXEC);
-	return reopened < 0 ? -errno : reopened;
-}
-
 static int create_status(struct host_connection *h)
 {
 	struct crossvm_vmm_connection *c = h->connection;
@@ -63,11 +45,11 @@ static int create_status(struct host_connection *h)
 	h->status_fd = memory_create("crossvm-status", h->status_file_bytes);
 	if (h->status_fd < 0)
 		return h->status_fd;
-	h->status_file = map(h->status_fd, 0, h->status_file_bytes, true);
+	h->status_file = memory_map(h->status_fd, 0, h->status_file_bytes, true);
 	if (!h->status_file)
 		return -errno;
 	c->device.status = (struct crossvm_status_page *)(void *)(h->status_file + offset);
-	return 0;
+	return guard_add(h->status_file, h->status_file_bytes, PROT_READ | PROT_WRITE);
 }
 
 static int create_dataport(struct host_connection *h)
@@ -87,13 +69,17 @@ static int create_dataport(struct host_connection *h)
 		return error;
 	}
 	if (!writable) {
-		h->dataport_fd = reopen_read_only(h->dataport_fd);
+		h->dataport_fd = memory_reopen_read_only(h->dataport_fd);
 		if (h->dataport_fd < 0)
 			return h->dataport_fd;
 		h->own_dataport_fd = true;
 	}
-	h->dataport = map(h->dataport_fd, h->dataport_offset, c->options.dataport_bytes, writable);
-	return h->dataport ? 0 : -errno;
+	h->dataport =
+		memory_map(h->dataport_fd, h->dataport_offset, c->options.dataport_bytes, writable);
+	if (!h->dataport)
+		return -errno;
+	return guard_add(h->dataport, c->options.dataport_bytes,
+			 PROT_READ | (writable ? PROT_WRITE : 0));
 }
 
 static void destroy(struct crossvm_vmm_connection *c)
@@ -105,6 +91,8 @@ static void destroy(struct crossvm_vmm_connection *c)
 		link = &(*link)->next;
 	if (*link)
 		*link = h->next;
+	guard_remove(h->dataport);
+	guard_remove(h->status_file);
 	if (h->dataport)
 		munmap(h->dataport, c->options.dataport_bytes);
 	if (h->own_dataport_fd)
@@ -113,7 +101,7 @@ static void destroy(struct crossvm_vmm_connection *c)
 		munmap(h->status_file, h->status_file_bytes);
 	if (h->status_fd >= 0)
 		close(h->status_fd);
-	arena_release(h->vm->host->arena, h->state, sizeof(*h->state));
+	arena_release(h->vm->host->server->arena, h->state, sizeof(*h->state));
 	free(h);
 	c->platform = NULL;
 }
@@ -137,7 +125,7 @@ static int create(struct crossvm_vmm_connection *c)
 	h->status_fd = -1;
 	h->dataport_fd = -1;
 	c->platform = h;
-	h->state = arena_allocate(c->vm->host->arena, sizeof(*h->state));
+	h->state = arena_allocate(c->vm->host->server->arena, sizeof(*h->state));
 	error = h->state ? create_status(h) : -ENOMEM;
 	if (error)
 		crossvm_vmm_error(c, "no memory for its device: %s", strerror(-error));
@@ -176,7 +164,7 @@ static int install(struct crossvm_vmm_connection *c)
 
 		*function = (struct host_function){.connection = h,
 						   .number = (enum crossvm_function)i,
-						   .state = &h->state->functions[i]};
+						   .session = &h->state->sessions[i]};
 		error = function_open(function);
 		if (error) {
 			remove_functions(c);
@@ -197,18 +185,47 @@ static struct host_function *events_function(struct crossvm_vmm_connection *c)
 	return &h->functions[CROSSVM_FUNCTION_EVENTS];
 }
 
+/* In this order: what a process that dies in between has not told, the next one tells. */
 static void interrupt(struct crossvm_vmm_connection *c)
 {
+	struct host_connection *h = c->platform;
 	struct host_function *function = events_function(c);
+	const uint64_t total = h->state->device.total;
+	const uint32_t generation = h->state->device.generation;
 
-	vfio_user_interrupt(&function->state->session, &function->device);
+	vfio_user_interrupt(function->session, &function->device);
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&h->state->told_total, total, memory_order_release);
+	atomic_store_explicit(&h->state->told_generation, generation, memory_order_release);
+}
+
+/*
+ * All but what is said here stands in the device as it should, since a guest's message that was not
+ * finished is applied again.
+ */
+void connection_resume(struct host_connection *h)
+{
+	struct crossvm_device_state *device = &h->state->device;
+
+	const bool peers_untold = crossvm_device_wants_peer_changes(&h->connection->device) &&
+				  device->generation != h->state->told_generation;
+
+	if (device->publishing || device->total != h->state->told_total || peers_untold) {
+		crossvm_device_recover(&h->connection->device);
+		interrupt(h->connection);
+	}
+	for (unsigned int i = 0; i < h->num_functions; i++)
+		function_resume(&h->functions[i]);
+	server_mark(h->vm->host->server, h->status_fd);
+	if (h->own_dataport_fd)
+		server_mark(h->vm->host->server, h->dataport_fd);
 }
 
 static void interrupt_changed(struct crossvm_vmm_connection *c)
 {
 	struct host_function *function = events_function(c);
 
-	vfio_user_intx_changed(&function->state->session, &function->device);
+	vfio_user_intx_changed(function->session, &function->device);
 }
 
 static void control_changed(struct crossvm_vmm_connection *c, uint32_t control)
@@ -220,19 +237,10 @@ static void control_changed(struct crossvm_vmm_connection *c, uint32_t control)
 static void error_message(vm_t *vm, const char *message)
 {
 	if (vm)
-		host_log(vm->host, CROSSVM_LOG_ERROR, "VM \"%s\": %s", vm->name, message);
+		server_log(&vm->host->server->log, CROSSVM_LOG_ERROR, "VM \"%s\": %s", vm->name,
+			   message);
 	else
 		fprintf(stderr, "crossvm: %s\n", message);
-}
-
-bool connection_knows(const struct host_connection *connection, int fd)
-{
-	if (fd == connection->status_fd || fd == connection->dataport_fd)
-		return true;
-	for (unsigned int i = 0; i < connection->num_functions; i++)
-		if (function_knows(&connection->functions[i], fd))
-			return true;
-	return false;
 }
 
 const struct crossvm_platform crossvm_platform = {

@@ -208,10 +208,11 @@ int crossvm_vm_qemu_args(const vm_t *vm, char ***args)
 		};
 	error = crossvm_qemu_args(vm->socket_dir, vm->name, connections, count, args);
 	if (error == -ENOSPC)
-		host_log(vm->host, CROSSVM_LOG_ERROR,
-			 "VM \"%s\": QEMU has no slots for so many connections: at most %u in the "
-			 "usual layout, half as many with doorbells",
-			 vm->name, NUM_SLOTS * FUNCTIONS_PER_SLOT / CROSSVM_FUNCTION_COUNT);
+		server_log(
+			&vm->host->server->log, CROSSVM_LOG_ERROR,
+			"VM \"%s\": QEMU has no slots for so many connections: at most %u in the "
+			"usual layout, half as many with doorbells",
+			vm->name, NUM_SLOTS * FUNCTIONS_PER_SLOT / CROSSVM_FUNCTION_COUNT);
 	free(connections);
 	return error;
 }

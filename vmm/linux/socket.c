@@ -15,33 +15,38 @@ void socket_warn(const struct host_connection *connection, const char *part, con
 	char what[256];
 	va_list arguments;
 
-	if (!host_may_log(vm->host, vm->log_limit))
-		return;
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	host_log(vm->host, CROSSVM_LOG_WARNING, "VM \"%s\", connection \"%s\" (%s): %s", vm->name,
-		 connection->connection->options.name, part, what);
+	log_limited(&vm->host->server->log, &vm->state->log_limit, CROSSVM_LOG_WARNING,
+		    "VM \"%s\", connection \"%s\" (%s): %s", vm->name,
+		    connection->connection->options.name, part, what);
 }
 
-int socket_listen(const struct host_connection *connection, const char *part,
-		  struct wire_listener *listener)
+void socket_failed(const struct host_connection *connection, const char *part, int error)
+{
+	socket_warn(connection, part,
+		    "cannot accept a client: %s; waiting until something else ends",
+		    strerror(-error));
+}
+
+int socket_open(const struct host_connection *connection, const char *part, bool takes_descriptors,
+		struct acceptor *acceptor)
 {
 	const struct crossvm_vm *vm = connection->vm;
-	char path[sizeof(listener->address.sun_path) + 1];
+	char path[sizeof(acceptor->listener.address.sun_path) + 1];
 	const int length = snprintf(path, sizeof(path), "%s/%s.%s.%s", vm->socket_dir, vm->name,
 				    connection->connection->options.name, part);
+	const struct listener_options options = {.kind = WIRE_STREAM,
+						 .path = path,
+						 .user = vm->allowed_user,
+						 .group = vm->allowed_group,
+						 .mode = vm->socket_mode,
+						 .takes_descriptors = takes_descriptors};
 	int error = -ENAMETOOLONG;
 
 	if (length < (int)sizeof(path))
-		error = wire_listen(
-			&(struct wire_listener_options){.kind = WIRE_STREAM,
-							.path = path,
-							.allowed_user = vm->allowed_user,
-							.allowed_group = vm->allowed_group,
-							.mode = vm->socket_mode,
-							.anyone = true},
-			listener);
+		error = acceptor_open(acceptor, vm->host->server, &options);
 	if (error)
 		crossvm_vmm_error(connection->connection, "cannot listen at \"%s\": %s; %s", path,
 				  strerror(-error),
@@ -52,45 +57,42 @@ int socket_listen(const struct host_connection *connection, const char *part,
 	return error;
 }
 
+static void close_socket(const struct host_connection *connection, int fd)
+{
+	const struct crossvm_vm *vm = connection->vm;
+
+	shutdown(fd, SHUT_RDWR);
+	closing_take_socket(&vm->host->server->closing, &fd, linux_vm_owner(vm));
+}
+
 bool socket_admits(const struct host_connection *connection, const char *part, int fd)
 {
 	const struct crossvm_vm *vm = connection->vm;
-	struct wire_peer peer = {.pid = -1, .uid = (uid_t)-1};
+	struct peer peer;
+	bool admits;
 
-	if (wire_peer_is(fd, vm->allowed_user, vm->allowed_group) ||
-	    wire_peer_is(fd, geteuid(), (gid_t)-1))
-		return true;
-	wire_peer_of(fd, &peer);
-	socket_warn(connection, part, "process %d of user %u may not attach; disconnected",
-		    peer.pid, peer.uid);
-	return false;
+	if (peer_read(fd, &peer))
+		admits = false;
+	else
+		admits = peer_is(&vm->host->server->rules, &peer, vm->allowed_user,
+				 vm->allowed_group);
+	if (!admits) {
+		socket_warn(connection, part, "process %d of user %u may not attach; disconnected",
+			    peer.pid, peer.uid);
+		close_socket(connection, fd);
+	}
+	peer_free(&peer);
+	return admits;
 }
 
-int socket_accept(const struct host_connection *connection, const char *part,
-		  const struct wire_listener *listener)
+void socket_refuse(const struct host_connection *connection, const char *part, int fd,
+		   const char *why)
 {
-	const int fd = wire_accept(listener, NULL);
+	struct peer peer;
 
-	if (fd >= 0 || fd == -EAGAIN)
-		return fd;
-	socket_warn(connection, part,
-		    "cannot accept a client: %s; waiting until something else ends", strerror(-fd));
-	socket_pause_accepting(connection->vm->host, true);
-	return fd;
-}
-
-void socket_pause_accepting(struct crossvm_host *host, bool paused)
-{
-	const uint32_t events = paused ? 0 : EPOLLIN;
-
-	if (atomic_load(&host->arena->accept_paused) == paused)
-		return;
-	/* While any is paused it must say so, also if this process dies in between. */
-	atomic_store(&host->arena->accept_paused, true);
-	for (struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
-		for (struct host_connection *c = vm->connections; c; c = c->next)
-			for (unsigned int i = 0; i < c->num_functions; i++)
-				watch_change(host, &c->functions[i].state->listener, events);
-	doorbells_watch_listeners(host, events);
-	atomic_store(&host->arena->accept_paused, paused);
+	peer_read(fd, &peer);
+	socket_warn(connection, part, "a client (process %d of user %u) was refused: %s", peer.pid,
+		    peer.uid, why);
+	peer_free(&peer);
+	close_socket(connection, fd);
 }

@@ -22,23 +22,23 @@ static int check(const struct crossvm_host *host, const struct crossvm_vm_option
 	struct stat status;
 
 	if (!is_name(options->name)) {
-		host_log(host, CROSSVM_LOG_ERROR,
-			 "a VM cannot be named \"%s\": give 1 to %u of A-Z a-z 0-9 _ . -, not "
-			 "beginning with . or -",
-			 options->name ? options->name : "", CROSSVM_NAME_MAX);
+		server_log(&host->server->log, CROSSVM_LOG_ERROR,
+			   "a VM cannot be named \"%s\": give 1 to %u of A-Z a-z 0-9 _ . -, not "
+			   "beginning with . or -",
+			   options->name ? options->name : "", CROSSVM_NAME_MAX);
 		return -EINVAL;
 	}
 	for (const struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
 		if (!strcmp(vm->name, options->name)) {
-			host_log(host, CROSSVM_LOG_ERROR, "there is a VM \"%s\" already",
-				 options->name);
+			server_log(&host->server->log, CROSSVM_LOG_ERROR,
+				   "there is a VM \"%s\" already", options->name);
 			return -EEXIST;
 		}
 	if (!options->socket_dir || stat(options->socket_dir, &status) ||
 	    !S_ISDIR(status.st_mode)) {
-		host_log(host, CROSSVM_LOG_ERROR,
-			 "VM \"%s\": no directory \"%s\" for its sockets: create it first",
-			 options->name, options->socket_dir ? options->socket_dir : "");
+		server_log(&host->server->log, CROSSVM_LOG_ERROR,
+			   "VM \"%s\": no directory \"%s\" for its sockets: create it first",
+			   options->name, options->socket_dir ? options->socket_dir : "");
 		return -ENOENT;
 	}
 	return 0;
@@ -57,10 +57,11 @@ int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options
 	if (!created)
 		return -ENOMEM;
 	created->socket_dir = strdup(options->socket_dir);
-	created->log_limit = arena_allocate(host->arena, sizeof(*created->log_limit));
-	if (!created->socket_dir || !created->log_limit) {
-		host_log(host, CROSSVM_LOG_ERROR, "VM \"%s\": no memory left", options->name);
-		arena_release(host->arena, created->log_limit, sizeof(*created->log_limit));
+	created->state = arena_allocate(host->server->arena, sizeof(*created->state));
+	if (!created->socket_dir || !created->state) {
+		server_log(&host->server->log, CROSSVM_LOG_ERROR, "VM \"%s\": no memory left",
+			   options->name);
+		arena_release(host->server->arena, created->state, sizeof(*created->state));
 		free(created->socket_dir);
 		free(created);
 		return -ENOMEM;
@@ -71,6 +72,7 @@ int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options
 	created->socket_mode = options->socket_mode;
 	created->pci.vm = created;
 	created->host = host;
+	created->number = host->num_vms++;
 	created->next = host->vms;
 	host->vms = created;
 	*vm = created;
@@ -87,7 +89,7 @@ void crossvm_vm_destroy(vm_t *vm)
 	for (link = &vm->host->vms; *link != vm; link = &(*link)->next)
 		;
 	*link = vm->next;
-	arena_release(vm->host->arena, vm->log_limit, sizeof(*vm->log_limit));
+	arena_release(vm->host->server->arena, vm->state, sizeof(*vm->state));
 	free(vm->socket_dir);
 	free(vm);
 }
