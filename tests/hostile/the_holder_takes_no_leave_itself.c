@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The holder has no sandbox and all rights: told to stop, it reads nothing that a client has sent and
+ * answers nobody. To take leave of clients is the worker's part.
+ */
+#include "calls.h"
+#include "hostile.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static struct calls calls;
+
+/* What would mean that it deals with clients. */
+static const struct {
+	unsigned int number;
+	const char *name;
+} forbidden[] = {
+	{SYS_recvmsg, "recvmsg"},   {SYS_recvmmsg, "recvmmsg"}, {SYS_recvfrom, "recvfrom"},
+	{SYS_sendmsg, "sendmsg"},   {SYS_sendmmsg, "sendmmsg"}, {SYS_accept4, "accept4"},
+	{SYS_accept, "accept"},     {SYS_epoll_ctl, "epoll_ctl"}, {SYS_getsockopt, "getsockopt"},
+	{SYS_shutdown, "shutdown"},
+};
+
+static void when_it_is_told_to_stop(void **state)
+{
+	const struct crossvm_component_emit emit = {.header = {CROSSVM_COMPONENT_MAGIC,
+							       CROSSVM_COMPONENT_VERSION,
+							       CROSSVM_COMPONENT_EMIT}};
+	struct daemon *daemon = *state;
+	struct component a, b;
+	struct vm v, w;
+	int status;
+
+	daemon_start(daemon, HOSTILE_SYSTEM, NULL);
+	v = vm_attach(daemon, "v", "link");
+	w = vm_attach(daemon, "w", "link");
+	a = component_open(daemon, "bell", "a", 0);
+	b = component_open(daemon, "bell", "b", 0);
+	/* There is something to be read of everybody. */
+	hostile_pause(daemon, true);
+	vm_write_register(&v, CROSSVM_REG_EMIT, 1, true);
+	component_send(a.socket, &emit, sizeof(emit));
+	calls_begin(&calls, daemon->pid, 0, false);
+	kill(daemon->pid, SIGTERM);
+	hostile_pause(daemon, false);
+	status = calls_wait_exit(&calls, daemon->pid);
+	calls_end(&calls);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+		const unsigned int count =
+			calls_of(&calls, daemon->pid)->counts[forbidden[i].number];
+
+		if (count > 0)
+			print_error("the holder calls %s %u times\n", forbidden[i].name, count);
+		status |= (int)count;
+	}
+	daemon->pid = 0;
+	assert_int_equal(status, 0);
+	component_close(&a);
+	component_close(&b);
+	vm_detach(&v);
+	vm_detach(&w);
+}
+
+static const struct CMUnitTest tests[] = {
+	HOSTILE_TEST(when_it_is_told_to_stop),
+};
+
+TESTS_MAIN(tests)
