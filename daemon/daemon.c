@@ -67,7 +67,7 @@ static int create_server(struct daemon *daemon)
 	int error;
 
 	count_members(system, &vms, &components);
-	error = rights_raise_descriptors(fds, daemon->log);
+	error = rights_set_descriptors(fds, daemon->log);
 	if (error)
 		return error;
 	error = server_create(&daemon->server, &log,

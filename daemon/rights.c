@@ -299,15 +299,14 @@ static rlim_t kernel_limit(void)
 	return limit;
 }
 
-int rights_raise_descriptors(size_t needed, const struct log *log)
+int rights_set_descriptors(size_t needed, const struct log *log)
 {
 	const rlim_t most = kernel_limit();
 	struct rlimit limit, raised;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return -errno;
-	if (limit.rlim_cur >= needed)
-		return 0;
+	/* No more either: descriptors are numbered below the limit, and tables have that many places. */
 	raised = limit;
 	raised.rlim_cur = needed;
 	if (raised.rlim_max < needed) /* with CAP_SYS_RESOURCE only */

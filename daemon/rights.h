@@ -47,10 +47,10 @@ int rights_drop(const struct rights *rights, const struct log *log);
 void rights_be_killed_first(void);
 
 /*
- * Be allowed to have `needed` descriptors open.
+ * Be allowed to have `needed` descriptors open, and no more.
  *
  * @return 0, or -EMFILE after a message that says which limit stands in the way.
  */
-int rights_raise_descriptors(size_t needed, const struct log *log);
+int rights_set_descriptors(size_t needed, const struct log *log);
 
 #endif

@@ -20,7 +20,7 @@ static rlim_t hard_limit(void)
 	return limit.rlim_max;
 }
 
-/* What rights_raise_descriptors() says, on standard error; to be freed. */
+/* What rights_set_descriptors() says, on standard error; to be freed. */
 static char *raise_descriptors(size_t needed, int expected)
 {
 	const struct log log = {0};
@@ -31,7 +31,7 @@ static char *raise_descriptors(size_t needed, int expected)
 
 	assert_non_null(said);
 	dup2(fileno(said), STDERR_FILENO);
-	assert_int_equal(rights_raise_descriptors(needed, &log), expected);
+	assert_int_equal(rights_set_descriptors(needed, &log), expected);
 	dup2(before, STDERR_FILENO);
 	close(before);
 	rewind(said);

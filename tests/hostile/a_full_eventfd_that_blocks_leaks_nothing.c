@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A component shares the flags of its eventfd with the daemon: it can fill it and make it blocking, and
- * the daemon's write would wait. It may lose its connection for that, and whoever does it again and
- * again must not cost the daemon a descriptor each time.
+ * the daemon's write would wait. It loses its connection for that, it does not cost the daemon a
+ * descriptor each time, and a client that does it again and again is let do so no more.
  */
 #include "hostile.h"
 
 #include "descriptors.h"
 
-#define ROUNDS 40u
-#define EMITS  3u
+#define ROUNDS  40u
+#define ALLOWED 3u /* then no more, for a while */
+#define EMITS   3u
 
 static void again_and_again(void **state)
 {
@@ -24,8 +25,13 @@ static void again_and_again(void **state)
 	w = vm_attach(daemon, "w", "link");
 	before = hostile_count_fds(daemon);
 	for (uint64_t i = 1; i <= ROUNDS; i++) {
-		struct component bad = component_open(daemon, "bell", "b", 0);
+		struct component bad;
 
+		if (i > ALLOWED) {
+			component_open_refused(daemon, "bell", "b", 0, -EPERM);
+			continue;
+		}
+		bad = component_open(daemon, "bell", "b", 0);
 		descriptor_fill(bad.event_fd);
 		for (unsigned int j = 0; j < EMITS; j++)
 			component_emit(&emitter);
@@ -52,7 +58,7 @@ static void of_interrupts(void **state)
 	emitter = component_open(daemon, "mixed", "a", 0);
 	other = component_open(daemon, "mixed", "b", 0);
 	before = hostile_count_fds(daemon);
-	for (uint64_t i = 1; i <= ROUNDS; i++) {
+	for (uint64_t i = 1; i <= ALLOWED; i++) {
 		struct vm bad = vm_attach(daemon, "v", "mixed");
 
 		descriptor_fill(bad.interrupt);
@@ -63,6 +69,9 @@ static void of_interrupts(void **state)
 		vm_detach(&bad);
 		hostile_wait_fds(daemon, before);
 	}
+	for (unsigned int i = ALLOWED; i < ROUNDS; i++)
+		assert_false(vm_can_interrupt(daemon, "v", "mixed"));
+	hostile_wait_fds(daemon, before);
 	component_close(&emitter);
 	component_close(&other);
 	hostile_stop(daemon);

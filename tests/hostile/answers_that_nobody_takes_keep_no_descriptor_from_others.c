@@ -10,13 +10,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define DAEMON    "61000"
-#define VMS       20u
-#define QUESTIONS 400u
-#define SPARE     500u /* clients that may not have been accepted yet */
+#define DAEMON                  "61000"
+#define VMS                     20u
+#define QUESTIONS               400u
+#define SPARE                   500u /* clients that may not have been accepted yet */
 #define DESCRIPTORS_OF_GREETING 3u
 #define DESCRIPTORS_OF_ANSWER   2u
-#define MAX_CLIENTS 12000u
+#define MAX_CLIENTS             12000u
 
 static int clients[MAX_CLIENTS];
 
@@ -38,13 +38,14 @@ static void start(struct daemon *daemon, char *system)
 	if (geteuid() != 0)
 		fail_msg("%s", "this test makes the daemon another user: it needs root");
 	close_clients(); /* of a test that has failed */
-	end = stpcpy(system, "components: [{name: a}, {name: b}]\nvms:\n");
+	end = stpcpy(system, "components: [{name: a, user: 61001}, {name: b}, {name: c}]\nvms:\n");
 	for (unsigned int i = 0; i < VMS; i++)
 		end += sprintf(end, "- {name: v%u}\n", i);
-	end = stpcpy(end, "connections:\n"
-			  "- {name: bell, members: [{component: a}, {component: b}]}\n"
-			  "- {name: ring, doorbell: true, members: [{vm: v0}, {vm: v1}]}\n"
-			  "- {name: link, dataport: 4 KiB, members: [");
+	end = stpcpy(end,
+		     "connections:\n"
+		     "- {name: bell, members: [{component: a}, {component: b}, {component: c}]}\n"
+		     "- {name: ring, doorbell: true, members: [{vm: v0}, {vm: v1}]}\n"
+		     "- {name: link, dataport: 4 KiB, members: [");
 	for (unsigned int i = 0; i < VMS; i++)
 		end += sprintf(end, "%s{vm: v%u, access: read-write}", i > 0 ? ", " : "", i);
 	strcpy(end, "]}\n");
@@ -88,7 +89,7 @@ static unsigned int count_clients(const struct daemon *daemon, unsigned int desc
 /* A component opens, and a QEMU gets its regions; sockets may take a moment to be free. */
 static void others_get_descriptors(const struct daemon *daemon)
 {
-	struct component a = component_open(daemon, "bell", "a", 0);
+	struct component a = component_open(daemon, "bell", "c", 0);
 	struct component b = component_open(daemon, "bell", "b", 0);
 	struct vm last;
 	uint64_t total;
@@ -150,8 +151,11 @@ static void descriptors_of_regions(void **state)
 	hostile_stop(daemon);
 }
 
-/* They open, break the protocol, and keep the socket, in which the answer is with its descriptors. */
-static void answers_of_components(void **state)
+/*
+ * They open, break the protocol, and keep the socket, in which the answer is with its descriptors. All of
+ * one user: it runs out of places, and nobody else of anything.
+ */
+static void keep_answers(const struct daemon *daemon)
 {
 	static const char nonsense[4] = "boom";
 	const struct crossvm_component_request request = {.header = {CROSSVM_COMPONENT_MAGIC,
@@ -159,20 +163,26 @@ static void answers_of_components(void **state)
 								     CROSSVM_COMPONENT_OPEN},
 							  .connection = "bell",
 							  .component = "a"};
+	const unsigned int count = count_clients(daemon, DESCRIPTORS_OF_ANSWER);
+
+	for (unsigned int i = 0; i < count; i++) {
+		clients[i] = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
+		if (clients[i] < 0)
+			continue;
+		send(clients[i], &request, sizeof(request), MSG_NOSIGNAL);
+		send(clients[i], nonsense, sizeof(nonsense), MSG_NOSIGNAL);
+	}
+}
+
+static void answers_of_components(void **state)
+{
 	struct daemon *daemon = *state;
-	unsigned int count;
 	char system[4096];
 
 	start(daemon, system);
-	count = count_clients(daemon, DESCRIPTORS_OF_ANSWER);
-	for (unsigned int i = 0; i < count; i++) {
-		clients[i] =
-			hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
-		hostile_send(clients[i], &request, sizeof(request), NULL, 0);
-		hostile_send(clients[i], nonsense, sizeof(nonsense), NULL, 0);
-	}
+	hostile_as_user(61001, keep_answers, daemon);
 	others_get_descriptors(daemon);
-	close_clients();
+	hostile_end_users();
 	others_get_descriptors(daemon);
 	hostile_stop(daemon);
 }

@@ -85,7 +85,6 @@ void regions_write(void *context, uint32_t region, uint64_t offset, const void *
 
 /* function.c */
 
-
 int function_open(struct host_function *function);
 void function_close(struct host_function *function);
 /* Part from the client, if there is one, after what it has sent is answered. */
