@@ -138,10 +138,14 @@ static int create_vm(struct daemon *daemon, size_t index, const struct rights *r
 	struct crossvm_vm_options options = {.name = from->name,
 					     .socket_dir = daemon->socket_dir,
 					     .allowed_user = from->user,
-					     .allowed_group = from->group};
+					     .allowed_group = from->group,
+					     .allow_group_0 = true}; /* not given is -1 */
 
-	/* The sockets are root's when they are made: let in who the daemon will be by name. */
-	if (rights->drop && options.allowed_user == (uid_t)-1)
+	/*
+	 * The sockets are root's when they are made: let in who the daemon will be by name. Root may
+	 * attach in any case, so "user: root" leaves room for that name.
+	 */
+	if (rights->drop && (options.allowed_user == (uid_t)-1 || options.allowed_user == 0))
 		options.allowed_user = rights->user;
 	return crossvm_vm_create(daemon->host, &options, &daemon->vms[index].vm);
 }

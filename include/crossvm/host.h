@@ -151,10 +151,15 @@ struct crossvm_vm_options {
 	 * live ones are not (-EADDRINUSE).
 	 */
 	const char *socket_dir;
-	/* Who may attach, besides root and the effective user of this process. 0 or -1: nobody. */
+	/*
+	 * Who may attach, besides root and the effective user of this process. -1: nobody. 0: nobody,
+	 * too, so that a zeroed struct admits nobody; but if allow_group_0 is set, an allowed_group of 0
+	 * means the group with that number, which is root's.
+	 */
 	uid_t allowed_user;
 	gid_t allowed_group;
 	mode_t socket_mode; /* of the sockets; 0: as narrow as who may attach allows */
+	bool allow_group_0;
 };
 
 int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options *options,

@@ -23,6 +23,14 @@
 	"- name: link\n"                                                             \
 	"  members: [{vm: v}, {vm: w}, {vm: x}, {component: a}, {component: b}, {component: c}]\n"
 
+/* Root's user and group, by number and by name. */
+#define OF_ROOT                                                                       \
+	"vms: [{name: y, group: 0}, {name: n, group: root}, {name: z, user: root}]\n" \
+	"components: [{name: g, group: 0}, {name: h, user: root}]\n"                  \
+	"connections:\n"                                                              \
+	"- name: link\n"                                                              \
+	"  members: [{vm: y}, {vm: n}, {vm: z}, {component: g}, {component: h}]\n"
+
 /* Run a function as another user; its assertions count. */
 static void as_user(uid_t user, gid_t group, gid_t other_group,
 		    void (*function)(const struct daemon *daemon), const struct daemon *daemon)
@@ -128,6 +136,43 @@ static void only_those_of_the_system_file_may_attach(void **state)
 	component_open_refused(daemon, "link", "", 0, -EINVAL);
 	c = component_open(daemon, "link", "c", 0);
 	component_close(&c);
+	assert_int_equal(daemon_stop(daemon), 0);
+}
+
+static void the_group_of_root_may(const struct daemon *daemon)
+{
+	CHILD_ASSERT(try_attach(daemon, "y"));
+	CHILD_ASSERT(try_attach(daemon, "n"));
+	CHILD_ASSERT(try_open(daemon, "g") == 0);
+	CHILD_ASSERT(try_open(daemon, "h") == -EACCES);
+}
+
+static void the_daemon_s_user_may(const struct daemon *daemon)
+{
+	CHILD_ASSERT(try_attach(daemon, "y"));
+	CHILD_ASSERT(try_attach(daemon, "z"));
+	CHILD_ASSERT(try_open(daemon, "g") == 0);
+	CHILD_ASSERT(try_open(daemon, "h") == 0);
+}
+
+static void strangers_may_not_what_is_of_root(const struct daemon *daemon)
+{
+	CHILD_ASSERT(!try_attach(daemon, "y"));
+	CHILD_ASSERT(!try_attach(daemon, "n"));
+	CHILD_ASSERT(try_open(daemon, "g") == -EACCES);
+	CHILD_ASSERT(try_open(daemon, "h") == -EACCES);
+}
+
+/* A group with the number 0 is one that is given. */
+static void root_s_group_is_a_group_like_others(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon_start(daemon, OF_ROOT, "--user", DAEMON, NULL);
+	as_user(OTHER, 0, OTHER, the_group_of_root_may, daemon);
+	as_user(OTHER, OTHER, 0, the_group_of_root_may, daemon);
+	as_user((uid_t)strtoul(DAEMON, NULL, 10), OTHER, OTHER, the_daemon_s_user_may, daemon);
+	as_user(OTHER, OTHER, OTHER, strangers_may_not_what_is_of_root, daemon);
 	assert_int_equal(daemon_stop(daemon), 0);
 }
 
@@ -287,6 +332,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest with_root[] = {
 		DAEMON_TEST(only_those_of_the_system_file_may_attach),
+		DAEMON_TEST(root_s_group_is_a_group_like_others),
 		DAEMON_TEST(strangers_are_refused_and_named),
 		DAEMON_TEST(root_becomes_another_user_for_good),
 		DAEMON_TEST(root_that_was_put_aside_is_given_up),
