@@ -2,13 +2,10 @@
 #include "systemfile/check.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "systemfile/size.h"
 
@@ -43,69 +40,6 @@ size_t crossvm_check_member_line(const struct crossvm_check *check, size_t conne
 {
 	return crossvm_outline_line(check->outline, "connections/%zu/members/%zu/%s", connection,
 				    member, key);
-}
-
-/* A number that is an id, in full; -1 has a meaning of its own and is none. */
-static bool parse_id(const char *text, unsigned int *id)
-{
-	char *end = NULL;
-	unsigned long value;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*end != '\0' || errno != 0 || value >= (unsigned int)-1)
-		return false;
-	*id = (unsigned int)value;
-	return true;
-}
-
-static int look_up_user(const char *name, uid_t *user)
-{
-	char buffer[4096];
-	struct passwd entry;
-	struct passwd *found = NULL;
-
-	if (parse_id(name, user))
-		return 0;
-	if (getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
-		return -ENOENT;
-	*user = found->pw_uid;
-	return 0;
-}
-
-static int look_up_group(const char *name, gid_t *group)
-{
-	char buffer[65536];
-	struct group entry;
-	struct group *found = NULL;
-
-	if (parse_id(name, group))
-		return 0;
-	if (getgrnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
-		return -ENOENT;
-	*group = found->gr_gid;
-	return 0;
-}
-
-/* user and group of the entry at "list/index". */
-static void check_people(struct crossvm_check *check, const char *list, size_t index,
-			 const char *user_name, const char *group_name, uid_t *user, gid_t *group)
-{
-	*user = (uid_t)-1;
-	*group = (gid_t)-1;
-	if (user_name != NULL && look_up_user(user_name, user) != 0)
-		crossvm_report_add(check->report,
-				   crossvm_outline_line(check->outline, "%s/%zu/user", list, index),
-				   "user %s is not known here; create it, or name another",
-				   crossvm_report_quote(user_name).text);
-	if (group_name != NULL && look_up_group(group_name, group) != 0)
-		crossvm_report_add(
-			check->report,
-			crossvm_outline_line(check->outline, "%s/%zu/group", list, index),
-			"group %s is not known here; create it, or name another",
-			crossvm_report_quote(group_name).text);
 }
 
 static void check_arch(struct crossvm_check *check, size_t index)
@@ -240,7 +174,7 @@ static int check_vm(struct crossvm_check *check, size_t index)
 	crossvm_check_name(check, crossvm_outline_line(check->outline, "vms/%zu/name", index), "VM",
 			   raw->name, vm->name);
 	check_unique(check, true, index);
-	check_people(check, "vms", index, raw->user, raw->group, &vm->user, &vm->group);
+	crossvm_check_people(check, "vms", index, raw->user, raw->group, &vm->user, &vm->group);
 	check_arch(check, index);
 	check_layout(check, index);
 	check_memory(check, index);
@@ -315,8 +249,8 @@ int crossvm_check_components(struct crossvm_check *check)
 				   crossvm_outline_line(check->outline, "components/%zu/name", i),
 				   "component", raw->name, component->name);
 		check_unique(check, false, i);
-		check_people(check, "components", i, raw->user, raw->group, &component->user,
-			     &component->group);
+		crossvm_check_people(check, "components", i, raw->user, raw->group,
+				     &component->user, &component->group);
 	}
 	return 0;
 }

@@ -36,6 +36,15 @@ int crossvm_check_connections(struct crossvm_check *check);
 /* What this host has room for. Only once all of the above is known to be valid. */
 int crossvm_check_host(struct crossvm_check *check);
 
+/*
+ * The user and the group of the VM or component at "list/index", as the file names them.
+ *
+ * @user_name, @group_name: NULL: not named.
+ * @user, @group: set to the ids, or to -1 if they are not named or not known.
+ */
+void crossvm_check_people(struct crossvm_check *check, const char *list, size_t index,
+			  const char *user_name, const char *group_name, uid_t *user, gid_t *group);
+
 /* The line of a key of a connection's member, or of the member. */
 size_t crossvm_check_member_line(const struct crossvm_check *check, size_t connection,
 				 size_t member, const char *key);

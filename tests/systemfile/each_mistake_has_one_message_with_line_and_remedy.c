@@ -246,6 +246,42 @@ static void vms_and_components(void **state)
 	REFUSE_EACH(mistakes);
 }
 
+/* The id that this kernel shows for those that a user namespace does not map. */
+static unsigned long overflow_id(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char text[32] = "";
+
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	return strtoul(text, NULL, 10);
+}
+
+/* In a user namespace, many users are shown as one, and many groups. */
+static void ids_that_stand_for_many(void **state)
+{
+	const unsigned long user = overflow_id("/proc/sys/kernel/overflowuid");
+	const unsigned long group = overflow_id("/proc/sys/kernel/overflowgid");
+	char text[256], expected[1024];
+
+	(void)state;
+	snprintf(text, sizeof(text),
+		 "vms:\n- name: a\n  user: %lu\n- name: b\ncomponents:\n- name: c\n  group: %lu\n"
+		 "connections:\n- name: link\n" EVENT_MEMBERS,
+		 user, group);
+	snprintf(expected, sizeof(expected),
+		 AT
+		 "3: user '%lu' has the number %lu, which the kernel shows for every user that a "
+		 "user namespace does not know, so that anybody could be meant; create a user for "
+		 "this, or name another\n" AT
+		 "7: group '%lu' has the number %lu, which the kernel shows for every group that "
+		 "a user namespace does not know, so that anybody could be meant; create a group "
+		 "for this, or name another",
+		 user, user, group, group);
+	assert_refused(text, expected);
+}
+
 static void several_mistakes_are_reported_together(void **state)
 {
 	(void)state;
@@ -319,6 +355,7 @@ int main(void)
 		cmocka_unit_test(access_and_kinds),
 		cmocka_unit_test(doorbells),
 		cmocka_unit_test(vms_and_components),
+		cmocka_unit_test(ids_that_stand_for_many),
 		cmocka_unit_test(several_mistakes_are_reported_together),
 		cmocka_unit_test(too_many_of_anything),
 		cmocka_unit_test(however_many_mistakes_the_message_stays_readable),
