@@ -217,13 +217,15 @@ static bool has_bit(const uint8_t *bits, int fd)
 	return bits[fd / 8] & (1u << (fd % 8));
 }
 
-int server_seal(struct server *server)
+void server_seal(struct server *server)
 {
+	watches_close(server->watches);
+	close(server->descriptors);
+	server->descriptors = -1;
+	atomic_store(&server->state->epoll, -1);
+	atomic_store(&server->state->descriptors, -1);
 	for (size_t fd = 0; fd < server->max_fds; fd++)
 		set_bit(server->permanent, (int)fd, fcntl((int)fd, F_GETFD) >= 0);
-	set_bit(server->permanent, server->state->epoll, false);
-	set_bit(server->permanent, server->state->descriptors, false);
-	return 0;
 }
 
 void server_mark(void *context, int fd)
@@ -237,26 +239,19 @@ void server_mark(void *context, int fd)
 		server->highest_known = fd;
 }
 
-/* Record one's own descriptor in place of the process's before, which is found to be nobody's. */
-static void replace_own(_Atomic int *slot, int fd)
-{
-	atomic_store(slot, fd);
-}
-
 int server_renew(struct server *server, bool crashed)
 {
 	int error = arena_populate(server->arena);
 
-	if (!error) {
+	if (!error)
 		error = watches_renew(server->watches);
-		error = error < 0 ? error : 0;
-	}
 	if (!error)
 		error = open_descriptors(server);
 	if (error)
 		return error;
-	replace_own(&server->state->epoll, watches_fd(server->watches));
-	replace_own(&server->state->descriptors, server->descriptors);
+	/* In place of the process's before, which are found to be nobody's. */
+	atomic_store(&server->state->epoll, watches_fd(server->watches));
+	atomic_store(&server->state->descriptors, server->descriptors);
 	server->rules.own_user = geteuid();
 	if (crashed)
 		note_crash(server);

@@ -252,7 +252,8 @@ void vm_wait_peer(const struct vm *vm, uint32_t member, uint32_t state, uint32_t
 {
 	const struct crossvm_peer_status *peer = &vm->page->peers[member];
 
-	while (__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) != state)
+	while (__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) != state ||
+	       __atomic_load_n(&peer->incarnation, __ATOMIC_ACQUIRE) < incarnation)
 		wait_interrupt(vm);
 	assert_int_equal(__atomic_load_n(&peer->incarnation, __ATOMIC_ACQUIRE), incarnation);
 }
