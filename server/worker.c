@@ -128,12 +128,12 @@ static int listen_to_signals(struct worker *worker)
 static int begin(struct worker *worker, bool crashed)
 {
 	struct server *server = worker->server;
-	int error = listen_to_signals(worker);
+	int error = server_renew(server, crashed); /* before it opens any descriptor */
 
 	if (!error)
-		error = ticks_prepare();
+		error = listen_to_signals(worker);
 	if (!error)
-		error = server_renew(server, crashed);
+		error = ticks_prepare();
 	if (error)
 		return error;
 	server_mark(server, worker->signals);
