@@ -340,9 +340,13 @@ static bool bury(struct closing *closing, unsigned int number, uint32_t fd)
 
 	if (!waits(state, fd) || closers_at(state, atomic_load(&entry->owner)) >= CLOSERS_PER_OWNER)
 		return false;
-	/* First, so that whoever finds the mark taken finds by whom. */
+	/*
+	 * First, so that whoever finds the mark taken finds by whom, and closers that come here together
+	 * do not overlook each other. If all of them turn back, closing_wake() comes.
+	 */
 	atomic_store(&closer->fd, (int)fd);
-	if (!atomic_compare_exchange_strong(&entry->mark, &mark,
+	if (closers_at(state, atomic_load(&entry->owner)) > CLOSERS_PER_OWNER ||
+	    !atomic_compare_exchange_strong(&entry->mark, &mark,
 					    MARK_TAKEN + 2 * number + is_socket)) {
 		atomic_store(&closer->fd, -1);
 		return false;
@@ -418,6 +422,12 @@ void closing_ended(struct closing *closing, unsigned int number)
 	atomic_store(&closer->fd, -1);
 	atomic_store(&closer->idle, 0);
 	atomic_store(&closer->runs, 0);
+	signal_eventfd(closing->work);
+	signal_eventfd(closing->done); /* it may have died between a tombstone and telling of it */
+}
+
+void closing_wake(const struct closing *closing)
+{
 	signal_eventfd(closing->work);
 }
 

@@ -113,6 +113,8 @@ void closing_work(struct closing *closing, unsigned int closer);
 /* Closer number `closer` runs, or has ended. */
 void closing_started(struct closing *closing, unsigned int closer);
 void closing_ended(struct closing *closing, unsigned int closer);
+/* There may be something to do for a closer that sleeps. */
+void closing_wake(const struct closing *closing);
 /* What it does. @return the descriptor it is at, -1: none. @count: how many it has begun with. */
 int closing_progress(const struct closing *closing, unsigned int closer, uint32_t *count,
 		     uint64_t *owner);
