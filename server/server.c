@@ -121,12 +121,16 @@ static void tell_guard_notes(struct server *server)
 
 int server_turn(struct server *server, int timeout_ms)
 {
+	const bool paused = watches_are_paused(server->watches);
 	const int served = watches_turn(server->watches, timeout_ms);
+	const bool closed = closing_flush(&server->closing);
 
 	tell_guard_notes(server);
-	closing_flush(&server->closing);
-	/* What was served may have left something for others: without closers it is closed by now. */
-	if (served > 0 && !server->closing.closers)
+	/*
+	 * Without closers nothing tells that there are descriptors again: try when some were closed, and
+	 * when others were served. What was paused in this turn waits for the next, or it would never.
+	 */
+	if (closed || (paused && served > 0 && !server->closing.closers))
 		watches_unpause(server->watches);
 	return served;
 }
@@ -239,19 +243,30 @@ void server_mark(void *context, int fd)
 		server->highest_known = fd;
 }
 
+/*
+ * Record one's own descriptor in place of the process's before, which is closed. A process that dies in
+ * between leaves a slot whose descriptor is marked already, and stays open until server_sort_out().
+ */
+static void replace_own(struct server *server, _Atomic int *slot, int fd)
+{
+	closing_add(&server->closing, atomic_load(slot), CLOSING_OWNER_UNKNOWN);
+	atomic_store(slot, fd);
+}
+
 int server_renew(struct server *server, bool crashed)
 {
 	int error = arena_populate(server->arena);
 
+	if (!error)
+		error = closing_renew(&server->closing);
 	if (!error)
 		error = watches_renew(server->watches);
 	if (!error)
 		error = open_descriptors(server);
 	if (error)
 		return error;
-	/* In place of the process's before, which are found to be nobody's. */
-	atomic_store(&server->state->epoll, watches_fd(server->watches));
-	atomic_store(&server->state->descriptors, server->descriptors);
+	replace_own(server, &server->state->epoll, watches_fd(server->watches));
+	replace_own(server, &server->state->descriptors, server->descriptors);
 	server->rules.own_user = geteuid();
 	if (crashed)
 		note_crash(server);

@@ -131,7 +131,7 @@ bool server_blames(const struct server *server, const struct wire *wire);
 void server_seal(struct server *server);
 
 /*
- * In a process that goes on, or begins:
+ * In a process that goes on, or begins, before it opens any descriptor:
  *
  *	server_renew()			the watches are empty; crashed: the one before died of itself
  *	... everybody calls closing_forget() for what it has recorded, watches its descriptors again,

@@ -203,6 +203,11 @@ void watches_unpause(struct watches *watches)
 	}
 }
 
+bool watches_are_paused(const struct watches *watches)
+{
+	return watches->paused;
+}
+
 void watches_at_end(struct watches *watches, bool (*function)(void *context), void *context)
 {
 	watches->at_end = function;

@@ -78,6 +78,8 @@ void watches_again(struct watches *watches, int fd);
  */
 void watches_pause(struct watches *watches, int fd);
 void watches_unpause(struct watches *watches);
+/* Whether any is paused. */
+bool watches_are_paused(const struct watches *watches);
 
 /*
  * At the end of each turn that served anything or had been asked to: @function does what the turn has
