@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #define DAEMON    "61000"
+#define COMPONENT 61001u
 #define VMS       20u
 #define QUESTIONS 400u
 #define SPARE     500u /* clients that may not have been accepted yet */
@@ -38,11 +39,12 @@ static void start(struct daemon *daemon, char *system)
 	if (geteuid() != 0)
 		fail_msg("%s", "this test makes the daemon another user: it needs root");
 	close_clients(); /* of a test that has failed */
-	end = stpcpy(system, "components: [{name: a}, {name: b}]\nvms:\n");
+	end = stpcpy(system, "components: [{name: a, user: 61001}, {name: b}, {name: c}]\nvms:\n");
 	for (unsigned int i = 0; i < VMS; i++)
 		end += sprintf(end, "- {name: v%u}\n", i);
 	end = stpcpy(end, "connections:\n"
-			  "- {name: bell, members: [{component: a}, {component: b}]}\n"
+			  "- {name: bell, members: [{component: b}, {component: c}]}\n"
+			  "- {name: other, members: [{component: a}, {component: b}]}\n"
 			  "- {name: ring, doorbell: true, members: [{vm: v0}, {vm: v1}]}\n"
 			  "- {name: link, dataport: 4 KiB, members: [");
 	for (unsigned int i = 0; i < VMS; i++)
@@ -88,7 +90,7 @@ static unsigned int count_clients(const struct daemon *daemon, unsigned int desc
 /* A component opens, and a QEMU gets its regions; sockets may take a moment to be free. */
 static void others_get_descriptors(const struct daemon *daemon)
 {
-	struct component a = component_open(daemon, "bell", "a", 0);
+	struct component a = component_open(daemon, "bell", "c", 0);
 	struct component b = component_open(daemon, "bell", "b", 0);
 	struct vm last;
 	uint64_t total;
@@ -136,6 +138,7 @@ static void descriptors_of_regions(void **state)
 	for (unsigned int i = 0; i < VMS - 1; i++) {
 		snprintf(name, sizeof(name), "v%u.link.memory", i);
 		fds[i] = hostile_qemu(daemon, name);
+		assert_true(fds[i] >= 0);
 	}
 	for (unsigned int round = 0; round < QUESTIONS; round++)
 		for (unsigned int i = 0; i < VMS - 1; i++) {
@@ -151,28 +154,31 @@ static void descriptors_of_regions(void **state)
 }
 
 /* They open, break the protocol, and keep the socket, in which the answer is with its descriptors. */
-static void answers_of_components(void **state)
+static void open_and_keep(const struct daemon *daemon)
 {
 	static const char nonsense[4] = "boom";
 	const struct crossvm_component_request request = {.header = {CROSSVM_COMPONENT_MAGIC,
 								     CROSSVM_COMPONENT_VERSION,
 								     CROSSVM_COMPONENT_OPEN},
-							  .connection = "bell",
-							  .component = "a"};
+							  .connection = "other"};
+
+	for (unsigned int i = count_clients(daemon, DESCRIPTORS_OF_ANSWER); i > 0; i--) {
+		int fd = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
+
+		hostile_send(fd, &request, sizeof(request), NULL, 0);
+		hostile_send(fd, nonsense, sizeof(nonsense), NULL, 0);
+	}
+}
+
+static void answers_of_components(void **state)
+{
 	struct daemon *daemon = *state;
-	unsigned int count;
 	char system[4096];
 
 	start(daemon, system);
-	count = count_clients(daemon, DESCRIPTORS_OF_ANSWER);
-	for (unsigned int i = 0; i < count; i++) {
-		clients[i] =
-			hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
-		hostile_send(clients[i], &request, sizeof(request), NULL, 0);
-		hostile_send(clients[i], nonsense, sizeof(nonsense), NULL, 0);
-	}
+	hostile_as_user(COMPONENT, open_and_keep, daemon);
 	others_get_descriptors(daemon);
-	close_clients();
+	hostile_end_users();
 	others_get_descriptors(daemon);
 	hostile_stop(daemon);
 }

@@ -30,9 +30,13 @@ static void when_it_is_told_to_stop(void **state)
 	struct daemon *daemon = *state;
 	struct component a, b;
 	struct vm v, w;
+	unsigned int deals = 0;
 	int status;
 
+	/* A sanitizer cannot look for leaks in a process that is traced. */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	daemon_start(daemon, HOSTILE_SYSTEM, NULL);
+	unsetenv("ASAN_OPTIONS");
 	v = vm_attach(daemon, "v", "link");
 	w = vm_attach(daemon, "w", "link");
 	a = component_open(daemon, "bell", "a", 0);
@@ -52,10 +56,13 @@ static void when_it_is_told_to_stop(void **state)
 
 		if (count > 0)
 			print_error("the holder calls %s %u times\n", forbidden[i].name, count);
-		status |= (int)count;
+		deals += count;
 	}
 	daemon->pid = 0;
-	assert_int_equal(status, 0);
+	if (status != 0)
+		fail_msg("crossvmd ended with status 0x%x: %s", (unsigned int)status,
+			 hostile_end_of_log(daemon));
+	assert_int_equal(deals, 0);
 	component_close(&a);
 	component_close(&b);
 	vm_detach(&v);

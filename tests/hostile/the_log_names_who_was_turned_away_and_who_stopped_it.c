@@ -67,7 +67,7 @@ static void try_vm(const struct daemon *daemon)
 static void it_names_who_was_turned_away(void **state)
 {
 	static const char system[] =
-		"vms: [{name: v, user: 61001, group: 61001}, {name: w}]\n"
+		"vms: [{name: v, user: 61001}, {name: w}]\n"
 		"components: [{name: a, user: 61001}, {name: b}]\n"
 		"connections:\n"
 		"- {name: link, members: [{vm: v}, {vm: w}]}\n"
@@ -85,20 +85,16 @@ static void it_names_who_was_turned_away(void **state)
 	hostile_stop(daemon);
 }
 
-/* The signal by its name, and the process that has sent it. */
+/* The signal, in words, and the process that has sent it, with its user. */
 static void it_names_who_stopped_it(void **state)
 {
-	static const struct {
-		int number;
-		const char *name;
-	} signals[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}};
+	static const int signals[] = {SIGTERM, SIGINT};
 	struct daemon *daemon = *state;
 
 	for (int i = 0; i < 2; i++) {
 		daemon_start(daemon, HOSTILE_SYSTEM, NULL);
-		hostile_stop_by(daemon, signals[i].number);
-		assert_line(daemon, signals[i].name, (unsigned int)getpid(),
-			    (unsigned int)getpid());
+		hostile_stop_by(daemon, signals[i]);
+		assert_line(daemon, strsignal(signals[i]), (unsigned int)getpid(), geteuid());
 	}
 }
 
