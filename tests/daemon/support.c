@@ -354,10 +354,10 @@ size_t component_receive(int fd, void *answer, size_t room, int *fds, size_t *nu
 
 	assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
 	bytes = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	if (bytes < 0 && errno == ECONNRESET)
-		bytes = 0;
-	assert_true(bytes >= 0);
 	*num_fds = 0;
+	if (bytes < 0 && errno == ECONNRESET)
+		return 0;
+	assert_true(bytes >= 0);
 	cmsg = CMSG_FIRSTHDR(&message);
 	if (cmsg != NULL) {
 		*num_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -376,7 +376,8 @@ struct component component_opened(int socket_fd, uint32_t access)
 	size_t num_fds;
 	int fds[8];
 
-	component_receive(socket_fd, &answer, sizeof(answer), fds, &num_fds);
+	if (component_receive(socket_fd, &answer, sizeof(answer), fds, &num_fds) == 0)
+		fail_msg("%s", "disconnected instead of opened");
 	if (answer.entry.header.type != CROSSVM_COMPONENT_OPENED)
 		fail_msg("not opened: %s", answer.failure.message);
 	assert_int_equal(num_fds, access != 0 && answer.entry.dataport_bytes > 0 ? 3 : 2);

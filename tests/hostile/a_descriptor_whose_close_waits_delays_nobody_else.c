@@ -8,33 +8,42 @@
 
 #include <sys/socket.h>
 
+#include "descriptors.h"
+
 #define STRANGER 61003u
 /* Together they linger for a week; a tenth of a second each, one socket's, is more than tests wait. */
-#define TCP_SOCKETS    1000u
-#define TCP_AT_ONCE    500u
-#define FULL_MESSAGE   253u /* descriptors */
-#define MANY_QUESTIONS 150
-#define BUFFER_BYTES   212992 /* as anybody may have it; the kernel doubles it */
-#define EMIT_HEADER                                                                        \
-	{                                                                                  \
-		CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION, CROSSVM_COMPONENT_EMIT \
-	}
+#define TCP_SOCKETS     1000u
+#define TCP_AT_ONCE     500u
+#define FUSE_FILES      10u
+#define FULL_MESSAGE    253u /* descriptors */
+#define MANY_QUESTIONS  150
+#define BUFFER_BYTES    212992 /* as anybody may have it; the kernel doubles it */
+#define EMIT_HEADER     {CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION, CROSSVM_COMPONENT_EMIT}
 
 static const struct crossvm_component_emit emit = {.header = EMIT_HEADER};
 
 /* Sends descriptors to the daemon, over one connection. */
 typedef void send_fn(const struct daemon *daemon, const int *fds, size_t num_fds);
 
-/* Each kind of descriptor alone, then a lot of TCP sockets. */
+static void send_one(const struct daemon *daemon, enum hostile_kind kind, send_fn *send)
+{
+	int fd = hostile_make(daemon, kind);
+
+	send(daemon, &fd, 1);
+	hostile_drop(kind, fd);
+}
+
+/*
+ * Each kind of descriptor alone, then a lot of TCP sockets. FUSE comes last: once the daemon cannot get
+ * rid of some of those, it need not take more from where they came.
+ */
 static void send_all(const struct daemon *daemon, send_fn *send)
 {
 	int fds[TCP_AT_ONCE];
 
-	for (enum hostile_kind kind = 0; kind < HOSTILE_KINDS; kind++) {
-		fds[0] = hostile_make(daemon, kind);
-		send(daemon, fds, 1);
-		hostile_drop(kind, fds[0]);
-	}
+	for (enum hostile_kind kind = 0; kind < HOSTILE_KINDS; kind++)
+		if (kind != HOSTILE_FUSE)
+			send_one(daemon, kind, send);
 	for (size_t i = 0; i < TCP_SOCKETS; i += TCP_AT_ONCE) {
 		for (size_t j = 0; j < TCP_AT_ONCE; j++)
 			fds[j] = hostile_make(daemon, HOSTILE_TCP);
@@ -42,19 +51,22 @@ static void send_all(const struct daemon *daemon, send_fn *send)
 		for (size_t j = 0; j < TCP_AT_ONCE; j++)
 			hostile_drop(HOSTILE_TCP, fds[j]);
 	}
+	for (size_t i = 0; i < FUSE_FILES; i++)
+		send_one(daemon, HOSTILE_FUSE, send);
 }
 
+/* As much as possible is to be on its way at once. Fails for -1, as all that follows does. */
 static void enlarge(int fd)
 {
 	const int bytes = BUFFER_BYTES;
 
-	assert_return_code(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), errno);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 /* Without an OPEN before, an EMIT ends the connection; what is behind it may never be read. */
 static void as_emits(const struct daemon *daemon, const int *fds, size_t num_fds)
 {
-	int fd = component_connect(daemon);
+	int fd = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
 
 	enlarge(fd);
 	for (size_t i = 0; i < num_fds; i++)
@@ -65,10 +77,11 @@ static void as_emits(const struct daemon *daemon, const int *fds, size_t num_fds
 /* More than any message has, in one. */
 static void as_one_emit(const struct daemon *daemon, const int *fds, size_t num_fds)
 {
-	int fd = component_connect(daemon);
+	int fd = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
 
 	enlarge(fd);
-	hostile_send(fd, &emit, sizeof(emit), fds, num_fds < FULL_MESSAGE ? num_fds : FULL_MESSAGE);
+	hostile_send(fd, &emit, sizeof(emit), fds,
+		     num_fds < FULL_MESSAGE ? num_fds : FULL_MESSAGE);
 	close(fd);
 }
 
@@ -79,7 +92,7 @@ static void after_an_open(const struct daemon *daemon, const int *fds, size_t nu
 								     CROSSVM_COMPONENT_OPEN},
 							  .connection = "bell",
 							  .component = "a"};
-	int fd = component_connect(daemon);
+	int fd = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
 
 	enlarge(fd);
 	hostile_send(fd, &request, sizeof(request), fds, 1);
@@ -127,7 +140,8 @@ static void as_interrupts(const struct daemon *daemon, const int *fds, size_t nu
 /* Answers are not read, so at some point commands are not either; then the client leaves. */
 static void behind_unread_answers(const struct daemon *daemon, const int *fds, size_t num_fds)
 {
-	const struct vfio_region_info region = {.argsz = 4096, .index = VFIO_PCI_BAR0_REGION_INDEX};
+	const struct vfio_region_info region = {.argsz = 4096,
+						.index = VFIO_PCI_BAR0_REGION_INDEX};
 	const struct vfio_user_dma_map map = {.argsz = sizeof(map), .bytes = 4096};
 	int fd = hostile_qemu(daemon, "v.link.memory");
 
@@ -163,7 +177,7 @@ static void others_are_served(struct others *others)
 	component_wait_total(&others->b, ++others->emitted);
 }
 
-/* Nothing has been answered to FUSE by now, and nobody but the attacker has stopped lingering. */
+/* Nothing has been answered to FUSE by now, and nothing has stopped lingering by itself. */
 static void others_end(struct others *others, struct daemon *daemon)
 {
 	others_are_served(others);
@@ -216,11 +230,20 @@ static void of_a_component_that_opens(void **state)
 	of_a_component(*state, after_an_open);
 }
 
+/* When the owner of it all has let go, the VM gets in again. */
 static void of_qemu(struct daemon *daemon, send_fn *send)
 {
 	struct others others = others_start(daemon);
+	struct vm v;
 
 	send_all(daemon, send);
+	others_are_served(&others);
+	fuse_answer(hostile_fuse());
+	descriptors_forget();
+	v = vm_attach(daemon, "v", "link");
+	hostile_expect_answers(&v);
+	others_are_served(&others);
+	vm_detach(&v);
 	others_end(&others, daemon);
 }
 

@@ -43,6 +43,7 @@ static void given_as(const struct daemon *daemon, struct vm *w, uint32_t index, 
 		if (kind == HOSTILE_FUSE) /* waits; another test's affair */
 			continue;
 		qemu = hostile_qemu(daemon, "v.link.events");
+		assert_true(qemu >= 0);
 		fd = hostile_make(daemon, kind);
 		give(qemu, index, action, fd);
 		hostile_expect_answers(w);

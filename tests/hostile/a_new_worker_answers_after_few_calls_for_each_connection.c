@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#define FEW       11u
+#define FEW       22u
 #define STEPS     3u
 #define MOST      (FEW << (STEPS - 1))
 #define VMS       2u

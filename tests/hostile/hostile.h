@@ -65,7 +65,10 @@ int hostile_command(int fd, uint16_t command, uint32_t flags, const void *payloa
 int hostile_connect(const struct daemon *daemon, const char *name, int type);
 /* Agree on a version, as QEMU does first. @return whether the daemon has, instead of closing. */
 bool hostile_agree(int fd);
-/* Connect as QEMU does and agree on a version, once the client before has gone. */
+/*
+ * Connect as QEMU does and agree on a version, once the client before has gone. @return -1 if that
+ * goes on for too long: the daemon may let an attacker wait.
+ */
 int hostile_qemu(const struct daemon *daemon, const char *name);
 /* Wait until the other side has closed; what it sends until then is thrown away. */
 void hostile_wait_end(int fd);

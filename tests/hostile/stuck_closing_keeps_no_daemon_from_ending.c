@@ -54,16 +54,27 @@ static void give_half(int qemu, int fd)
 	hostile_send(qemu, &header, sizeof(header) / 2, &fd, 1);
 }
 
+static int component(const struct daemon *daemon)
+{
+	return hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
+}
+
+/* Where the daemon lets none of them in any more, nothing is sent. */
 static struct attackers attack(const struct daemon *daemon)
 {
+	static const struct crossvm_component_request open = {
+		.header = {CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION,
+			   CROSSVM_COMPONENT_OPEN},
+		.connection = "bell",
+		.component = "a"};
 	struct attackers attackers = {{hostile_qemu(daemon, "v.link.events"),
 				       hostile_qemu(daemon, "v.link.memory"),
 				       hostile_qemu(daemon, "v.mixed.memory"),
-				       component_connect(daemon), component_connect(daemon)},
+				       component(daemon), component(daemon)},
 				      5};
 	int fd = hostile_make(daemon, HOSTILE_FUSE);
 
-	component_request(attackers.sockets[3], CROSSVM_COMPONENT_OPEN, "bell", "a", 0);
+	hostile_send(attackers.sockets[3], &open, sizeof(open), NULL, 0);
 	give_interrupts(attackers.sockets[0], fd);
 	give_half(attackers.sockets[2], fd);
 	for (unsigned int i = 0; i < FILES; i++) {
