@@ -94,6 +94,10 @@ static void an_offset_leads_back(void **state)
 	assert_null(arena_at(arena, 0));
 	assert_null(arena_at(arena, offset + 1));
 	assert_null(arena_at(arena, ARENA_BYTES));
+	assert_null(arena_at(arena, ARENA_BYTES - 64));
+	memory = arena_reserve(arena, 64);
+	assert_int_equal(arena_offset(arena, memory), ARENA_BYTES - 64);
+	assert_ptr_equal(arena_at(arena, ARENA_BYTES - 64), memory);
 	assert_null(arena_at(arena, UINT64_MAX - 63));
 	arena_destroy(arena);
 }
