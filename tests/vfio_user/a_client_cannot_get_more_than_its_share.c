@@ -89,6 +89,35 @@ static void an_eventfd_that_held_us_up_is_written_to_no_more(void **state)
 	server_end(server);
 }
 
+/* The same of one that tells us to read it and has nothing to be read. */
+static void an_unmask_eventfd_that_held_us_up_is_read_no_more(void **state)
+{
+	const struct sigaction action = {.sa_handler = interrupted};
+	const struct itimerval often = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
+	struct test_server *server = server_start_negotiated();
+	const unsigned int before = open_fds();
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	assert_int_equal(client_set_irqs(server, INTX,
+					 VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK, 1,
+					 fd),
+			 0);
+	vfio_user_unmask(server->session, &server->device);
+	assert_int_equal(server->held_up, 0);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+	vfio_user_unmask(server->session, &server->device);
+	setitimer(ITIMER_REAL, &never, NULL);
+	assert_int_equal(server->held_up, 1);
+	assert_int_equal(server->watched, -1);
+	vfio_user_unmask(server->session, &server->device);
+	close(fd);
+	assert_int_equal(open_fds(), before);
+	server_end(server);
+}
+
 static void who_may_not_interrupt_is_refused_and_served_otherwise(void **state)
 {
 	struct test_server *server = server_start_negotiated();
@@ -170,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_beyond_the_budget_are_left_over),
 		cmocka_unit_test(an_eventfd_that_held_us_up_is_written_to_no_more),
+		cmocka_unit_test(an_unmask_eventfd_that_held_us_up_is_read_no_more),
 		cmocka_unit_test(who_may_not_interrupt_is_refused_and_served_otherwise),
 		cmocka_unit_test(one_that_does_not_take_descriptors_is_not_closed),
 		cmocka_unit_test(one_that_goes_leaves_nothing_on_its_way),
