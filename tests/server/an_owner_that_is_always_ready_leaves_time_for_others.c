@@ -150,9 +150,9 @@ static void swap(void *with)
 	close(swap->closes->fd);
 	swap->opens->fd = eventfd(0, EFD_CLOEXEC);
 	assert_int_equal(swap->opens->fd, swap->closes->fd);
-	assert_int_equal(watches_set(swap->watches, swap->opens->fd, EPOLLIN, swap->owner, see,
-				     swap->opens),
-			 0);
+	assert_int_equal(
+		watches_set(swap->watches, swap->opens->fd, EPOLLIN, swap->owner, see, swap->opens),
+		0);
 }
 
 static void an_event_of_one_that_was_closed_is_not_the_next_ones(void **state)

@@ -170,8 +170,8 @@ static void expect_open(const bool open[MAX_FDS])
 /* The descriptor, so many times. */
 static ssize_t send_many(int client, const void *bytes, size_t count, int fd, unsigned int num_fds)
 {
-	alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(WIRE_RECEIVE_FDS * sizeof(int))] = {
-		0};
+	alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(WIRE_RECEIVE_FDS * sizeof(int))] =
+		{0};
 	struct cmsghdr *cmsg = (void *)control;
 	unsigned char copy[64];
 	struct iovec iov = {.iov_base = copy, .iov_len = count};

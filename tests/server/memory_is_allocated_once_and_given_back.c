@@ -107,8 +107,8 @@ static void another_mapping_finds_it_by_its_offset(void **state)
 {
 	struct arena *arena = arena_create(ARENA_BYTES);
 	unsigned char *memory = arena_allocate(arena, 100);
-	unsigned char *map = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-				  arena_fd(arena), 0);
+	unsigned char *map =
+		mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, arena_fd(arena), 0);
 
 	(void)state;
 	assert_ptr_not_equal(map, MAP_FAILED);
