@@ -152,7 +152,7 @@ static void touch(unsigned char *memory, size_t bytes)
 
 int arena_populate_part(void *memory, size_t bytes)
 {
-	unsigned char *begin = (unsigned char *)((uintptr_t)memory & ~(uintptr_t)(PAGE_BYTES - 1));
+	unsigned char *begin = (unsigned char *)memory - (uintptr_t)memory % PAGE_BYTES;
 	const size_t length = (size_t)((unsigned char *)memory + bytes - begin);
 
 #ifdef MADV_POPULATE_WRITE

@@ -130,6 +130,18 @@ static void a_process_that_goes_on_closes_nothing_else(void **state)
 	server_destroy(server);
 }
 
+/* However many descriptors there may be, the arena that was asked for is there. */
+static void noting_descriptors_takes_nothing_from_others(void **state)
+{
+	const struct server_log log = {.function = say_nothing};
+	struct server server;
+
+	(void)state;
+	assert_int_equal(server_create(&server, &log, 1 << 20, 1 << 16), 0);
+	assert_non_null(arena_allocate(server.arena, 1000000));
+	server_destroy(&server);
+}
+
 /* Clients. */
 
 struct clients {
@@ -210,6 +222,7 @@ int main(void)
 		cmocka_unit_test(what_was_taken_is_closed_then),
 		cmocka_unit_test(without_a_place_to_note_it_is_closed_at_once),
 		cmocka_unit_test(a_process_that_goes_on_closes_nothing_else),
+		cmocka_unit_test(noting_descriptors_takes_nothing_from_others),
 		cmocka_unit_test(clients_are_accepted_and_adopted),
 	};
 
