@@ -325,13 +325,15 @@ static void take(int client, bool with_fd)
 				.msg_iovlen = 1,
 				.msg_control = control,
 				.msg_controllen = sizeof(control)};
+	const struct cmsghdr *cmsg;
 	int fd;
 
 	assert_int_equal(recvmsg(client, &header, MSG_DONTWAIT), 1);
-	assert_int_equal(CMSG_FIRSTHDR(&header) != NULL, with_fd);
-	if (!with_fd)
+	cmsg = CMSG_FIRSTHDR(&header);
+	assert_int_equal(cmsg != NULL, with_fd);
+	if (!cmsg)
 		return;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof(fd));
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
 	close(fd);
 }
 

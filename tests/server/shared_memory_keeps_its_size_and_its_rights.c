@@ -14,7 +14,7 @@
 
 #include "server/memory.h"
 
-#define BYTES 12288u
+#define BYTES 12288
 
 static void its_size_and_seals_stay(void **state)
 {
@@ -28,7 +28,7 @@ static void its_size_and_seals_stay(void **state)
 	assert_int_equal(status.st_blocks * 512, BYTES); /* all of it is there */
 	assert_int_equal(status.st_mode & 07777, 0600);
 	assert_int_equal(ftruncate(fd, 0), -1);
-	assert_int_equal(ftruncate(fd, BYTES * 2), -1);
+	assert_int_equal(ftruncate(fd, BYTES + 4096), -1);
 	assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
 	assert_int_equal(errno, EPERM);
@@ -46,7 +46,7 @@ static void what_is_read_only_cannot_be_written(void **state)
 	(void)state;
 	assert_non_null(memory);
 	assert_non_null(shown);
-	strcpy(memory, "shared");
+	memcpy(memory, "shared", sizeof("shared"));
 	assert_string_equal(shown, "shared");
 	assert_null(memory_map(read_only, 0, 4096, true));
 	assert_int_equal(write(read_only, "x", 1), -1);
@@ -67,7 +67,7 @@ static void what_is_our_own_nobody_else_writes(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_non_null(memory);
-	strcpy(memory, "ours");
+	memcpy(memory, "ours", sizeof("ours"));
 	shown = memory_map(fd, 0, BYTES, false);
 	assert_string_equal(shown, "ours");
 	assert_null(memory_map(fd, 0, BYTES, true));
@@ -79,7 +79,7 @@ static void what_is_our_own_nobody_else_writes(void **state)
 		assert_int_equal(ftruncate(again, 0), -1);
 		close(again);
 	}
-	strcpy(memory, "still");
+	memcpy(memory, "still", sizeof("still"));
 	assert_string_equal(shown, "still");
 	munmap(memory, BYTES);
 	munmap(shown, BYTES);

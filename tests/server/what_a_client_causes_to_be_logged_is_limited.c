@@ -72,7 +72,7 @@ static void quiet_is_not_saved_up(void **state)
 	(void)state;
 	for (int i = 0; i < 20; i++)
 		log_limited(&log, &limit, CROSSVM_LOG_WARNING, "first");
-	limit.since_ms -= 3600 * 1000;
+	limit.since_ms -= 3600000;
 	book.count = 0;
 	limit.suppressed = 0;
 	for (int i = 0; i < 20; i++)
