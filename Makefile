@@ -13,6 +13,22 @@ OPTIONS   :=
 CHECK     := build/check
 CLANG     := build/clang
 
+# The lists of setup/packages that each goal needs.
+LISTS_all         := build
+LISTS_install     := build
+LISTS_setup       := build lab
+LISTS_demo        := build lab
+LISTS_check       := build lab lint test
+LISTS_check-quick := build lab lint test
+LISTS_check-long  := build lab lint test
+LISTS_coverage    := build lab test
+LISTS_lint        := build lab lint
+LISTS_format      := lint
+LISTS_bench       := build lab bench
+LISTS_packages    := build lab lint test
+LISTS := $(or $(sort $(foreach goal,$(or $(MAKECMDGOALS),all),$(LISTS_$(goal)))),build)
+export MESON
+
 .PHONY: all
 all: $(RELEASE)/build.ninja ## build all programs and libraries, optimised, in build/release
 	$(NINJA) -C $(RELEASE) $$($(PRODUCTS))
@@ -23,11 +39,11 @@ help: ## list these targets
 
 .PHONY: packages
 packages: ## install the Debian packages that building and testing need
-	@setup/packages
+	@setup/packages/install $(LISTS)
 
 .PHONY: setup
 setup: packages ## get all that VMs need as well (QEMU, kernels) below build/
-	@for what in qemu kernel busybox; do setup/$$what >/dev/null || exit; done
+	@for what in qemu kernel busybox; do setup/vm/$$what >/dev/null || exit; done
 
 .PHONY: demo
 demo: setup all ## VMs and components exchange data, before your eyes
@@ -35,14 +51,18 @@ demo: setup all ## VMs and components exchange data, before your eyes
 	@if [ -e build/kernel/aarch64-bookworm/release ]; then examples/mixed/run; \
 	else echo "examples/mixed/run shows an arm64 VM beside an x86-64 one (downloads what that needs)"; fi
 
+.PHONY: check-quick
+check-quick: setup ## find most mistakes, within three minutes once the tree has been built
+	@tests/run check-quick
+
 .PHONY: check
 check: setup ## run all tests that take minutes
-	@setup/cbmc >/dev/null
+	@setup/build/cbmc >/dev/null
 	@tests/run check
 
 .PHONY: check-long
 check-long: setup ## and those that take longer
-	@setup/cbmc >/dev/null
+	@setup/build/cbmc >/dev/null
 	@tests/run check-long
 
 .PHONY: bench
@@ -75,4 +95,4 @@ PRODUCTS := meson introspect $(RELEASE) --targets | \
 
 # The optimised tree; the other trees are set up by tests/run.
 $(RELEASE)/build.ninja: packages
-	@test -f $@ || $(MESON) setup --prefix=$(PREFIX) --buildtype=$(BUILDTYPE) $(OPTIONS) $(RELEASE) .
+	@setup/build/configure $(RELEASE) --prefix=$(PREFIX) --buildtype=$(BUILDTYPE) $(OPTIONS)

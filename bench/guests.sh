@@ -60,7 +60,7 @@ favour() {
 setting() {
 	echo "$(date -u +%Y-%m-%d), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)," \
 		"$(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg)," \
-		"$("$(setup/qemu)" --version | sed -nE '1s/ \(.*//p')," \
+		"$("$(setup/vm/qemu)" --version | sed -nE '1s/ \(.*//p')," \
 		"$("$crossvm" lab status --lab "$1" --json | jq -r '.vms[0].accel')," \
-		"guests with Linux $(cat "$(setup/kernel)/release")"
+		"guests with Linux $(cat "$(setup/vm/kernel)/release")"
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cli/: the crossvm command. It may include lib, lab, system, vmm/linux and the public headers.
+ * cli/: the crossvm command. It may include lib, lab, systemfile, vmm/linux and the public headers.
  *
  * A subcommand is a struct; the tables in commands_guest.c and commands_host.c say which there are
  * in the command for guests, which needs nothing but libc, and in the one for hosts.

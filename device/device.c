@@ -119,6 +119,8 @@ static void reset_registers(struct crossvm_device *dev)
 
 	state->shown_total = state->acked_total;
 	state->shown_generation = state->acked_generation;
+	state->mirrored_total = state->shown_total;
+	state->mirrored_generation = state->shown_generation;
 	state->latched_total = 0;
 	state->control = 0;
 	state->attended = !crossvm_reads_trap(state);

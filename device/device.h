@@ -13,11 +13,18 @@
  * once. (A host that dies between applying and answering applies it again.) Exceptions are the
  * callbacks, among them ops->emit, and an acknowledgement with options.reads_untrapped.
  *
- * Thread-safety: crossvm_device_events_*() and crossvm_device_intx_level() may run in any thread;
- * crossvm_device_peer_*(), crossvm_device_listener_set() and crossvm_device_wants_peer_changes() in
- * one thread beside the one that handles guest input. None of them blocks. All other calls on one
- * device must be serialised by the caller, and nothing else may run during state_init, reset and
- * recover. Different devices are independent.
+ * Thread-safety, of one device (different devices are independent):
+ *
+ *	any thread		crossvm_device_events_*(), _intx_level()
+ *	one thread at a time	crossvm_device_peer_*(), _listener_set(), _wants_peer_changes()
+ *	one thread at a time	guest input: _config_*(), _registers_*(); and all other calls
+ *	nothing beside it	_state_init(), _reset(), _recover()
+ *
+ * The first three may run at the same time. None of them blocks or waits for another.
+ *
+ * Callbacks run in the thread of guest input, within the call that causes them, and in no other. So
+ * with options.reads_untrapped, threads that record something for the guest interrupt it themselves,
+ * see "Events and peers" below.
  */
 #ifndef CROSSVM_DEVICE_DEVICE_H
 #define CROSSVM_DEVICE_DEVICE_H
@@ -67,15 +74,20 @@ struct crossvm_function_state {
  * Of events and peer changes there are three marks each: how many there were, how many the guest
  * was shown (by a read of the count, or by the mirror), and how many it has acknowledged. An
  * acknowledgement moves the third to the second, so what came in between stays pending.
+ *
+ * Where there is a mirror, a fourth says how much of what was shown stands in it by now. Only that
+ * interrupts.
  */
 struct crossvm_device_state {
 	struct crossvm_device_options options;
 	struct crossvm_function_state functions[CROSSVM_FUNCTION_COUNT];
 	_Atomic uint64_t total; /* events ever */
 	_Atomic uint64_t shown_total;
+	_Atomic uint64_t mirrored_total;
 	_Atomic uint64_t acked_total;
 	_Atomic uint32_t generation; /* peer changes ever */
 	_Atomic uint32_t shown_generation;
+	_Atomic uint32_t mirrored_generation;
 	_Atomic uint32_t acked_generation;
 	_Atomic uint32_t control;    /* CROSSVM_CONTROL_* */
 	_Atomic uint64_t listeners;  /* by member id, who takes events from its doorbell function */
@@ -180,11 +192,18 @@ void crossvm_device_registers_write(struct crossvm_device *dev, uint32_t offset,
 				    size_t bytes);
 
 /*
- * Record events for the guest in state and status page; the caller then interrupts. Where several
- * threads touch a device, each must do so for itself, and interrupt_changed must raise again what
- * is pending: a call may return while another thread still publishes its events, and with
- * options.reads_untrapped they do not assert INTA before it has.
+ * Events and peers. A call of these records something for the guest in state and status page. Then the
+ * caller interrupts the guest.
+ *
+ * With options.reads_untrapped the guest must be interrupted only when the mirror shows it why, and one
+ * thread at a time publishes, also what other threads have recorded meanwhile. So a call may return
+ * before what it recorded is published, and a call may have published what it did not record. Both
+ * come right if every thread, after every such call, interrupts the guest if
+ * crossvm_device_intx_level() says so; status.c has the argument. A thread that cannot interrupt must
+ * see to it that another one does so after the call.
  */
+
+/* Record events. */
 void crossvm_device_events_add(struct crossvm_device *dev, uint64_t count);
 /*
  * The same as an absolute total: repeating it, or an older one, does nothing. Returns whether the
@@ -215,6 +234,12 @@ void crossvm_device_listener_set(struct crossvm_device *dev, uint32_t member_id,
 bool crossvm_device_intx_level(struct crossvm_device *dev);
 /* Whether a change of peers is to interrupt (CROSSVM_CONTROL_PEER_CHANGES). */
 bool crossvm_device_wants_peer_changes(struct crossvm_device *dev);
+/*
+ * Whether to interrupt the guest after crossvm_device_peer_set() has returned true: it wants to hear of
+ * changes of peers; or, with options.reads_untrapped, INTA is asserted, since the call may have
+ * published events of other threads. In the thread of crossvm_device_peer_set().
+ */
+bool crossvm_device_peer_interrupts(struct crossvm_device *dev);
 
 /*
  * Whether something is unacknowledged that the guest wants to be interrupted for, however it is

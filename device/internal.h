@@ -27,17 +27,23 @@ static inline bool crossvm_peers_pending(const struct crossvm_device_state *stat
 }
 
 /*
- * What interrupts the guest. Where it reads the mirror that is what it finds there, and no more: an
- * event that another thread has counted and is still publishing would interrupt for nothing, again
- * and again, if that thread does not get to run meanwhile. It interrupts when it is done.
+ * What interrupts the guest. If the guest reads the mirror, only what the mirror shows counts. For
+ * anything else a guest would look, find nothing, and be interrupted again, until the thread that
+ * publishes it gets to run: for ever, if that thread waits for the guest's processor.
  */
 static inline bool crossvm_is_pending(const struct crossvm_device_state *state)
 {
+	uint64_t mirrored;
+	uint32_t generation;
+
 	if (crossvm_reads_trap(state))
 		return state->total != state->acked_total || crossvm_peers_pending(state);
-	return state->shown_total != state->acked_total ||
+	/* Before shown_*, so that a thread which finds them equal finds nothing older. */
+	mirrored = state->mirrored_total;
+	generation = state->mirrored_generation;
+	return (mirrored == state->shown_total && mirrored != state->acked_total) ||
 	       ((state->control & CROSSVM_CONTROL_PEER_CHANGES) &&
-		state->shown_generation != state->acked_generation);
+		generation == state->shown_generation && generation != state->acked_generation);
 }
 
 /* Call interrupt_changed, if anybody wants it. */
@@ -62,7 +68,10 @@ void crossvm_registers_fill(struct crossvm_device *dev);
 
 /* status.c: fill the status page. */
 void crossvm_status_fill(struct crossvm_device *dev);
-/* Let status page and mirror follow a change of the state. Any thread; never blocks. */
+/*
+ * Let status page and mirror follow a change of the state. Any thread; never blocks. Afterwards the
+ * thread looks whether the guest is to be interrupted, see the definition.
+ */
 void crossvm_publish(struct crossvm_device *dev);
 
 /* device.c: what CROSSVM_REG_FEATURES shows. */

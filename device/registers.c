@@ -124,9 +124,12 @@ static void mirror_register(struct crossvm_device *dev, uint32_t reg)
  * a guest which acknowledges them finds them there.
  *
  * The count has one writer at a time, so that a guest which adds up what it reads adds up right:
- * while nothing is shown, who publishes; from then on the guest's acknowledgement. What is shown
- * before the mirror says so can only be acknowledged by a guest that looks nowhere first; the other
- * way round, an acknowledgement of what the guest has seen could go lost.
+ * while nothing is shown, the thread that publishes; from then on the guest's acknowledgement.
+ *
+ * shown_total is set before the mirror. In between, only a guest that acknowledges without reading
+ * could acknowledge too much; in the opposite order, the acknowledgement of a count that the guest did
+ * read could be lost. Release, for the store of the mirror behind it is one too: the thread that
+ * handles an acknowledgement of what the guest read there finds shown_total set.
  */
 static void publish_count(struct crossvm_device *dev, uint64_t total)
 {
@@ -137,8 +140,21 @@ static void publish_count(struct crossvm_device *dev, uint64_t total)
 
 	if (count == 0 || state->shown_total != acked)
 		return;
-	state->shown_total = acked + count;
+	atomic_store_explicit(&state->shown_total, acked + count, memory_order_release);
 	mirror_value(dev, CROSSVM_REG_EVENT_COUNT, count);
+}
+
+/*
+ * The mirror shows everything by now, so it may interrupt. Sequentially consistent: a thread looks at
+ * what else decides on an interrupt after this, and the guest's thread changes that before it looks
+ * here. One of the two sees what the other has done.
+ */
+static void mark_mirrored(struct crossvm_device_state *state)
+{
+	if (state->mirrored_total != state->shown_total)
+		state->mirrored_total = state->shown_total;
+	if (state->mirrored_generation != state->shown_generation)
+		state->mirrored_generation = state->shown_generation;
 }
 
 /*
@@ -158,6 +174,7 @@ void crossvm_registers_publish(struct crossvm_device *dev, uint64_t total)
 		mirror_value(dev, CROSSVM_REG_TOTAL_EVENTS + 4, (uint32_t)(total >> 32));
 	}
 	mirror_value(dev, CROSSVM_REG_PENDING, pending_bits(state));
+	mark_mirrored(state);
 }
 
 void crossvm_registers_fill(struct crossvm_device *dev)

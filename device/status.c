@@ -62,9 +62,32 @@ static void publish_once(struct crossvm_device *dev)
 }
 
 /*
- * One thread at a time publishes, so that the pages never go back to older values. Another that
- * comes meanwhile need not wait: it has counted its change before it found the pages taken, and who
- * has taken them looks at that count after giving them back.
+ * One thread at a time publishes, so that the pages never go back to older values. A thread that finds
+ * the pages taken does not wait: it has counted its change before it looked, and the thread that has
+ * taken them looks at that count after it has given them back. So:
+ *
+ * 1. Whatever a thread recorded before this call, some thread publishes after it was recorded: this
+ *    one, or one that had taken the pages when this one found them taken.
+ *
+ * Where reads trap, publishing changes nothing about interrupts: the guest reads the state itself, and
+ * the thread that recorded something interrupts for it. Where there is a mirror, a change interrupts
+ * only once the mirror shows it (see crossvm_is_pending()). The thread that recorded it may have
+ * returned by then and found nothing to interrupt for. Therefore:
+ *
+ * 2. Every thread asks crossvm_device_intx_level() after this call, and interrupts if it says so. The
+ *    thread that publishes the change of 1 does so after publishing: it finds the change shown and
+ *    interrupts, unless the guest has acknowledged it already. No other thread needs to know.
+ * 3. While an earlier event, or change of peers, is shown and not acknowledged, a new one of its kind
+ *    is not shown. The guest has an interrupt to come for the earlier one. When the guest acknowledges
+ *    it, 1 and 2 hold for that acknowledgement, which is recorded and published like any change.
+ *
+ * Who asks: after an acknowledgement, CONTROL and reset, interrupt_changed, which runs right after this
+ * call; after crossvm_device_events_*() and crossvm_device_peer_set(), their caller. device.h demands
+ * it. crossvm_device_recover() demands an interrupt in any case. crossvm_device_listener_set()
+ * publishes nothing of others.
+ *
+ * No thread interrupts for what the mirror does not show yet, so a guest is never interrupted again and
+ * again while the thread that publishes is kept from running.
  */
 void crossvm_publish(struct crossvm_device *dev)
 {
@@ -164,4 +187,10 @@ bool crossvm_device_pending(struct crossvm_device *dev)
 bool crossvm_device_wants_peer_changes(struct crossvm_device *dev)
 {
 	return dev->state->control & CROSSVM_CONTROL_PEER_CHANGES;
+}
+
+bool crossvm_device_peer_interrupts(struct crossvm_device *dev)
+{
+	return crossvm_device_wants_peer_changes(dev) ||
+	       (!crossvm_reads_trap(dev->state) && crossvm_device_intx_level(dev));
 }

@@ -9,9 +9,9 @@
  * Where this header speaks of the documented interface, the source is the seL4 project's
  * libsel4vmmplatsupport documentation of the same name.
  *
- * Thread-safety: init, destroy and guest input of one VM must not run at the same time;
- * consume_connection_event() and crossvm_consume_total() may run in another thread than these, but
- * not while destroy runs. Different VMs are independent. There is no state that VMs share.
+ * Thread-safety: init, destroy, guest input and crossvm_peer_set() of one VM must not run at the same
+ * time; consume_connection_event() and crossvm_consume_total() may run in another thread than these,
+ * but not while destroy runs. Different VMs are independent. There is no state that VMs share.
  */
 #ifndef CROSS_VM_CONNECTION_H
 #define CROSS_VM_CONNECTION_H
@@ -101,7 +101,9 @@ int cross_vm_connections_init_common(vm_t *vm, uintptr_t connection_base_addr,
  * @vm: the VM. (On seL4, NULL stands for the VM that has the id, if just one has; then no VM may be
  *   destroyed meanwhile.)
  * @event_id: the connection's consume_id.
- * @inject_irq: false if the caller raises the interrupt itself.
+ * @inject_irq: false if the caller raises the interrupt itself. It must then do so after every call,
+ *   and not only for events of its own: the call may also have shown the guest what other threads have
+ *   counted, for which they found nothing to inject yet.
  */
 void consume_connection_event(vm_t *vm, seL4_Word event_id, bool inject_irq);
 

@@ -11,7 +11,7 @@
 struct lab_guest_parts {
 	const char *agent; /* paths on the host */
 	const char *busybox;
-	const char *kernel;  /* a folder as setup/kernel prepares it */
+	const char *kernel;  /* a folder as setup/vm/kernel prepares it */
 	const char *module;  /* uio_crossvm.ko; NULL: none */
 	const char *crossvm; /* the command for this architecture; NULL: none */
 };

@@ -11,7 +11,7 @@
  * Add the modules that a guest needs from a kernel's folder, and our own, with modules.dep and the
  * list of those to load.
  *
- * @kernel: a folder as setup/kernel prepares it.
+ * @kernel: a folder as setup/vm/kernel prepares it.
  * @ours: path of uio_crossvm.ko; NULL: none.
  * @return 0, or -errno after saying what failed.
  */

@@ -113,7 +113,7 @@ static int find_in_build_tree(struct lab_paths *paths, const char *build, const 
 	error = error ? error : join_for_arches(paths->agent, agents, AGENT_NAME);
 	error = error ? error : join_for_arches(paths->guest_crossvm, commands, COMMAND_NAME);
 	error = error ? error : join(paths->crossvmd, "%s/daemon/crossvmd", build);
-	error = error ? error : join(paths->setup, "%s/setup", source);
+	error = error ? error : join(paths->setup, "%s/setup/vm", source);
 	error = error ? error : join(paths->module, "%s/driver/linux", source);
 	return error ? error : join(paths->data, "%s/build", source);
 }
@@ -129,7 +129,7 @@ static int find_installed(struct lab_paths *paths)
 	error = error ? error
 		      : join_for_arches(paths->guest_crossvm, CROSSVM_LIBEXECDIR "/crossvm/guest",
 					COMMAND_NAME);
-	error = error ? error : join(paths->setup, CROSSVM_LIBEXECDIR "/crossvm/setup");
+	error = error ? error : join(paths->setup, CROSSVM_LIBEXECDIR "/crossvm/setup/vm");
 	error = error ? error : join(paths->module, CROSSVM_MODULE_DIR);
 	if (error)
 		return error;

@@ -9,6 +9,7 @@ struct server_state {
 	/* Descriptors of the worker itself, which are of no use to another. -1: none */
 	_Atomic int epoll;
 	_Atomic int descriptors;
+	struct log_limit guard_limit;
 	_Atomic uint64_t turns; /* grows while workers get anything done */
 	/* Whose message is being applied, or was when a worker died: offset of its wire; 0: none. */
 	_Atomic uint64_t serving;

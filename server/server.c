@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "server/guard.h"
 #include "server/internal.h"
 
 static const char eventfd_link[] = "anon_inode:[eventfd]";
@@ -104,12 +105,27 @@ void server_destroy(struct server *server)
 				.closing = {.work = -1, .done = -1, .timer = -1, .tombstone = -1}};
 }
 
+/* Somebody has taken memory away that we share with it, and there was none to replace it. */
+static void tell_guard_notes(struct server *server)
+{
+	struct guard_note note;
+
+	while (guard_take_note(&note))
+		log_limited(
+			&server->log, &server->state->guard_limit, CROSSVM_LOG_ERROR,
+			"%zu bytes of memory shared with a client cannot be had: the client has "
+			"freed them, and the machine has no more; this process goes on without "
+			"them",
+			note.bytes);
+}
+
 int server_turn(struct server *server, int timeout_ms)
 {
 	const bool paused = watches_are_paused(server->watches);
 	const int served = watches_turn(server->watches, timeout_ms);
 	const bool closed = closing_flush(&server->closing);
 
+	tell_guard_notes(server);
 	/*
 	 * Without closers nothing tells that there are descriptors again: try when some were closed, and
 	 * when others were served. What was paused in this turn waits for the next, or it would never.
@@ -205,13 +221,15 @@ static bool has_bit(const uint8_t *bits, int fd)
 	return bits[fd / 8] & (1u << (fd % 8));
 }
 
-int server_seal(struct server *server)
+void server_seal(struct server *server)
 {
+	watches_close(server->watches);
+	close(server->descriptors);
+	server->descriptors = -1;
+	atomic_store(&server->state->epoll, -1);
+	atomic_store(&server->state->descriptors, -1);
 	for (size_t fd = 0; fd < server->max_fds; fd++)
 		set_bit(server->permanent, (int)fd, fcntl((int)fd, F_GETFD) >= 0);
-	set_bit(server->permanent, server->state->epoll, false);
-	set_bit(server->permanent, server->state->descriptors, false);
-	return 0;
 }
 
 void server_mark(void *context, int fd)
@@ -241,10 +259,8 @@ int server_renew(struct server *server, bool crashed)
 
 	if (!error)
 		error = closing_renew(&server->closing);
-	if (!error) {
+	if (!error)
 		error = watches_renew(server->watches);
-		error = error < 0 ? error : 0;
-	}
 	if (!error)
 		error = open_descriptors(server);
 	if (error)

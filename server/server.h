@@ -124,10 +124,11 @@ bool server_blames(const struct server *server, const struct wire *wire);
 /* Going on after another process, which died at any instant. */
 
 /*
- * From here on, what is open stays open until the end, but for what server_recover() is told of. Call
- * it when everything is made.
+ * From here on, what is open stays open until the end, but for what server_sort_out() finds to be
+ * nobody's. Call it when everything is made. This process then cannot take turns, before it calls
+ * server_renew().
  */
-int server_seal(struct server *server);
+void server_seal(struct server *server);
 
 /*
  * In a process that goes on, or begins, before it opens any descriptor:

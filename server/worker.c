@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/guard.h"
 #include "server/internal.h"
 #include "server/processes.h"
 
@@ -134,6 +135,8 @@ static int begin(struct worker *worker, bool crashed)
 		error = listen_to_signals(worker);
 	if (!error)
 		error = ticks_prepare();
+	if (!error)
+		error = guard_start();
 	if (error)
 		return error;
 	server_mark(server, worker->signals);

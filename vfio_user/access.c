@@ -5,49 +5,71 @@
 #include <errno.h>
 #include <string.h>
 
-static int check(const struct vfio_user_device *device, const struct vfio_user_access *access)
-{
-	const struct vfio_user_region *region;
+/*
+ * A guest says where in a region it reads and writes, and a client passes that on: config space from
+ * its end on, a BAR beyond its size, a region that the device does not have. That is no mistake of
+ * the client's, and it gets the answer that it expects, in full: a client that reads as many bytes as
+ * it asked for would wait for ever behind a bare error, and its VM with it.
+ *
+ * What no device answers reads as all ones on a PCI bus, and a write to it goes nowhere. So it is
+ * here, for each byte that is not in the region, or not readable. (By all ones at 256 guests also see
+ * that there is no extended config space.)
+ */
+#define NOBODY_ANSWERS 0xff
 
-	if (access->region >= VFIO_PCI_NUM_REGIONS || access->count > VFIO_USER_MAX_TRANSFER_BYTES)
-		return -EINVAL;
-	region = &device->regions[access->region];
-	if (access->offset > region->bytes || access->count > region->bytes - access->offset)
-		return -EINVAL;
-	return 0;
+/* Only this much is the client's own mistake. */
+static int check(const struct vfio_user_access *access)
+{
+	return access->region < VFIO_PCI_NUM_REGIONS &&
+			       access->count <= VFIO_USER_MAX_TRANSFER_BYTES
+		       ? 0
+		       : -EINVAL;
+}
+
+/* How many bytes of an access, its first ones, are in the region. */
+static uint32_t bytes_inside(const struct vfio_user_region *region,
+			     const struct vfio_user_access *access)
+{
+	const uint64_t room = access->offset < region->bytes ? region->bytes - access->offset : 0;
+
+	return access->count < room ? access->count : (uint32_t)room;
 }
 
 static int write_region(const struct vfio_user_device *device,
 			const struct vfio_user_access *access, const void *data)
 {
-	const int error = check(device, access);
+	const struct vfio_user_region *region;
+	const int error = check(access);
+	uint32_t inside;
 
 	if (error)
 		return error;
-	/* As on a bus: a write to what cannot be written does nothing. */
-	if (access->count && device->regions[access->region].writable)
-		device->ops->write(device->context, access->region, access->offset, data,
-				   access->count);
+	region = &device->regions[access->region];
+	inside = region->writable ? bytes_inside(region, access) : 0;
+	if (inside)
+		device->ops->write(device->context, access->region, access->offset, data, inside);
 	return 0;
 }
 
 int vfio_user_do_read(struct vfio_user_command *command)
 {
 	const struct vfio_user_device *device = command->device;
+	const struct vfio_user_region *region;
 	struct vfio_user_access access;
 	unsigned char *data = command->reply + sizeof(access);
+	uint32_t inside;
 	int error;
 
 	memcpy(&access, command->payload, sizeof(access));
-	error = check(device, &access);
+	error = check(&access);
 	if (error)
 		return error;
 	memcpy(command->reply, &access, sizeof(access));
-	if (device->regions[access.region].readable)
-		device->ops->read(device->context, access.region, access.offset, data,
-				  access.count);
-	else
-		memset(data, 0, access.count);
+	region = &device->regions[access.region];
+	inside = region->readable ? bytes_inside(region, &access) : 0;
+	if (inside)
+		device->ops->read(device->context, access.region, access.offset, data, inside);
+	memset(data + inside, NOBODY_ANSWERS, access.count - inside);
 	command->reply_bytes = sizeof(access) + access.count;
 	return 0;
 }

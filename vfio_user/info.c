@@ -5,6 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
+/*
+ * How many indices of interrupts there are: INTx, MSI, MSI-X, of which VFIO_DEVICE_GET_INFO tells. The
+ * kernel knows two more, which are for devices on PCI Express. A client that goes by our number asks
+ * for neither. QEMU asks all the same, takes an error for an answer, and warns if it gets any other.
+ */
+#define IRQ_INDICES (VFIO_PCI_MSIX_IRQ_INDEX + 1)
+
 /* The payload of the answer about a region that can be mapped: the info and one capability. */
 #define SPARSE_OFFSET sizeof(struct vfio_region_info)
 #define AREA_OFFSET   (SPARSE_OFFSET + sizeof(struct vfio_region_info_cap_sparse_mmap))
@@ -34,7 +41,7 @@ int vfio_user_do_device_info(struct vfio_user_command *command)
 		[0] = sizeof(info),
 		[1] = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET,
 		[2] = VFIO_PCI_NUM_REGIONS,
-		[3] = VFIO_PCI_NUM_IRQS,
+		[3] = IRQ_INDICES,
 	};
 
 	memcpy(command->reply, info, sizeof(info));
@@ -102,8 +109,7 @@ int vfio_user_do_irq_info(struct vfio_user_command *command)
 	memcpy(&info, command->payload, sizeof(info));
 	if (info.argsz < sizeof(info) || info.index >= VFIO_PCI_NUM_IRQS)
 		return -EINVAL;
-	if (info.index > VFIO_PCI_MSIX_IRQ_INDEX) {
-		/* As the kernel says of devices that are not PCIe; QEMU warns of anything else. */
+	if (info.index >= IRQ_INDICES) {
 		command->expected = true;
 		return -EINVAL;
 	}

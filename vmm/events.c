@@ -111,7 +111,7 @@ int crossvm_peer_set(vm_t *vm, seL4_Word event_id, uint32_t member_id, const cha
 	if (name)
 		crossvm_device_peer_name(&c->device, member_id, name);
 	if (crossvm_device_peer_set(&c->device, member_id, status) &&
-	    crossvm_device_wants_peer_changes(&c->device))
+	    crossvm_device_peer_interrupts(&c->device))
 		crossvm_platform.interrupt(c);
 	return 0;
 }

@@ -111,13 +111,15 @@ struct crossvm_platform {
 	void (*remove)(struct crossvm_vmm_connection *connection);
 
 	/*
-	 * Something was recorded in the device that the guest is to know: interrupt it. May run in
-	 * another thread than guest input, see <cross_vm_connection.h>.
+	 * Something was recorded in the device that the guest is to know: interrupt it. With
+	 * reads_untrapped, only if crossvm_device_intx_level() says so: if not, another thread has
+	 * still to publish it, and comes here afterwards. May run in another thread than guest input,
+	 * see <cross_vm_connection.h>.
 	 */
 	void (*interrupt)(struct crossvm_vmm_connection *connection);
 	/*
 	 * The guest wrote something that may have changed crossvm_device_intx_level(). Runs within
-	 * the crossvm_device_*() call that caused it.
+	 * the crossvm_device_*() call that caused it, so in the thread of guest input.
 	 */
 	void (*interrupt_changed)(struct crossvm_vmm_connection *connection);
 

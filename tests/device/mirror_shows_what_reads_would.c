@@ -107,6 +107,63 @@ static void what_is_not_published_is_not_acknowledged(void **state)
 	assert_true(crossvm_device_intx_level(&rig->dev));
 }
 
+/* A thread is preempted after it has marked an event as shown, and before the mirror shows it. */
+static void what_is_not_mirrored_yet_does_not_interrupt(void **state)
+{
+	struct rig rig[1];
+
+	(void)state;
+	start_mirrored(rig);
+	crossvm_device_events_add(&rig->dev, 1);
+	assert_true(crossvm_device_intx_level(&rig->dev));
+	put(rig, CROSSVM_REG_EVENT_COUNT, 0);
+	assert_false(crossvm_device_intx_level(&rig->dev));
+	rig->state.total++;
+	rig->state.changes++;
+	rig->state.publishing = 1;
+	rig->state.shown_total = rig->state.total;
+	assert_false(crossvm_device_intx_level(&rig->dev));
+	assert_int_equal(config_get(rig, EVENTS, PCI_STATUS, 2) & 0x8, 0);
+	/* Its process dies, and another goes on. */
+	crossvm_device_recover(&rig->dev);
+	assert_int_equal(seen(rig, CROSSVM_REG_EVENT_COUNT), 1);
+	assert_true(crossvm_device_intx_level(&rig->dev));
+	/* A reset forgets what was shown, and shows it anew. */
+	rig->state.mirrored_total = 0;
+	crossvm_device_reset(&rig->dev, EVENTS);
+	assert_int_equal(seen(rig, CROSSVM_REG_EVENT_COUNT), 1);
+	assert_true(crossvm_device_intx_level(&rig->dev));
+	put(rig, CROSSVM_REG_PENDING, 1);
+	assert_false(crossvm_device_intx_level(&rig->dev));
+}
+
+/* The thread that tells of peers publishes for others too, so it asks for them as well. */
+static void peers_interrupt_for_events_they_published(void **state)
+{
+	const struct crossvm_peer_status open = {CROSSVM_PEER_OPEN, 1};
+	const struct crossvm_peer_status gone = {CROSSVM_PEER_ABSENT, 1};
+	struct rig rig[1];
+
+	(void)state;
+	start_mirrored(rig);
+	assert_true(crossvm_device_peer_set(&rig->dev, 0, open));
+	assert_false(crossvm_device_peer_interrupts(&rig->dev));
+	/* An event that was counted while the pages were taken. */
+	rig->state.total++;
+	assert_true(crossvm_device_peer_set(&rig->dev, 0, gone));
+	assert_true(crossvm_device_peer_interrupts(&rig->dev));
+	put(rig, CROSSVM_REG_EVENT_COUNT, 0);
+	assert_false(crossvm_device_peer_interrupts(&rig->dev));
+	put(rig, CROSSVM_REG_CONTROL, CROSSVM_CONTROL_PEER_CHANGES);
+	assert_true(crossvm_device_peer_interrupts(&rig->dev));
+	/* Where reads trap, each thread interrupts for its own. */
+	rig_start(rig, CROSSVM_LAYOUT_SINGLE);
+	attend(rig);
+	crossvm_device_events_add(&rig->dev, 1);
+	assert_true(crossvm_device_peer_set(&rig->dev, 0, open));
+	assert_false(crossvm_device_peer_interrupts(&rig->dev));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +171,8 @@ int main(void)
 		cmocka_unit_test(live_registers_follow),
 		cmocka_unit_test(a_trapped_read_agrees),
 		cmocka_unit_test(what_is_not_published_is_not_acknowledged),
+		cmocka_unit_test(what_is_not_mirrored_yet_does_not_interrupt),
+		cmocka_unit_test(peers_interrupt_for_events_they_published),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

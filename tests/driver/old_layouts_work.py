@@ -181,7 +181,7 @@ def first_driver(guest, server):
     """From here on first_uio has the devices."""
     arch = guest.run("uname -m")
     suite = sys.argv[-1] if len(sys.argv) > 3 else "bookworm"
-    module = setup("module", arch, suite, os.path.join(HERE, "first_uio"))
+    module = setup("vm/module", arch, suite, os.path.join(HERE, "first_uio"))
     stripped = os.path.join(server.directory, "first_uio.ko")
     prefix = "" if arch == os.uname().machine else f"{arch}-linux-gnu-"
     subprocess.run([f"{prefix}strip", "--strip-debug", "-o", stripped, module], check=True)

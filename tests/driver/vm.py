@@ -171,14 +171,14 @@ def add_udev(root, machine):
 def build_initramfs(directory, config):
     """Busybox, UIO, the module and guest_tool, and a shell on the serial console."""
     arch = config.machine.arch
-    kernel = setup("kernel", arch, config.suite)
+    kernel = setup("vm/kernel", arch, config.suite)
     root = os.path.join(directory, "root")
     for folder in ("bin", "dev", "proc", "sys", "tmp", "etc", "run"):
         os.makedirs(os.path.join(root, folder))
-    shutil.copy(setup("busybox", arch), os.path.join(root, "bin/busybox"))
-    shutil.copy(setup("module", arch, config.suite), os.path.join(root, "uio_crossvm.ko"))
+    shutil.copy(setup("vm/busybox", arch), os.path.join(root, "bin/busybox"))
+    shutil.copy(setup("vm/module", arch, config.suite), os.path.join(root, "uio_crossvm.ko"))
     if arch == "aarch64":
-        module = setup("module", arch, config.suite, os.path.join(HERE, "memory_type"))
+        module = setup("vm/module", arch, config.suite, os.path.join(HERE, "memory_type"))
         shutil.copy(module, os.path.join(root, "memory_type.ko"))
     shutil.copy(config.tool, os.path.join(root, "bin/t"))
     add_udev(root, config.machine)
@@ -209,7 +209,7 @@ class Guest:
         vmlinuz, image = build_initramfs(directory, config)
         self.arch = machine.arch
         self.control = os.path.join(directory, "qmp")
-        command = [setup("qemu", machine.arch), *machine.arguments, "-accel", "tcg"]
+        command = [setup("vm/qemu", machine.arch), *machine.arguments, "-accel", "tcg"]
         command += ["-m", "256", "-smp", config.cpus]
         command += ["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]
         command += ["-qmp", f"unix:{self.control},server=on,wait=off"]

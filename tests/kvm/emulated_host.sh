@@ -44,10 +44,10 @@ stage() {
 	cp -L "$1" "$work/stage/$2"
 }
 
-# QEMU with its libraries and firmware: what setup/qemu has unpacked, or the system's own.
+# QEMU with its libraries and firmware: what setup/vm/qemu has unpacked, or the system's own.
 stage_qemu() {
 	local program root loader lib
-	program=$(setup/qemu x86_64)
+	program=$(setup/vm/qemu x86_64)
 	root=$(sed -nE "s|^.* '(/[^']*)/usr/bin/qemu-system-x86_64' .*|\1|p" "$program")
 	if [ -n "$root" ]; then
 		program=$root/usr/bin/qemu-system-x86_64
@@ -75,7 +75,7 @@ stage_qemu() {
 
 stage_kernel() {
 	local kernel module
-	kernel=$(setup/kernel x86_64)
+	kernel=$(setup/vm/kernel x86_64)
 	stage "$kernel/vmlinuz" build/kernel/vmlinuz
 	stage "$kernel/release" build/kernel/release
 	stage "$kernel/modules/modules.order" build/kernel/modules/modules.order
@@ -84,27 +84,27 @@ stage_kernel() {
 		cp -rL "$kernel/modules/kernel/$module/." \
 			"$work/stage/build/kernel/modules/kernel/$module"
 	done
-	stage "$(setup/module x86_64)" build/uio_crossvm.ko
-	stage "$(setup/busybox x86_64)" build/busybox
+	stage "$(setup/vm/module x86_64)" build/uio_crossvm.ko
+	stage "$(setup/vm/busybox x86_64)" build/busybox
 }
 
-# What the lab asks of setup/ is there already.
+# What the lab asks of setup/vm/ is there already.
 stage_setup() {
 	local what
 	while read -r what result; do
-		printf '#!/bin/sh\necho /crossvm/build/%s\n' "$result" >"$work/stage/setup/$what"
+		printf '#!/bin/sh\necho /crossvm/build/%s\n' "$result" >"$work/stage/setup/vm/$what"
 	done <<-RESULTS
 		qemu qemu/run
 		kernel kernel
 		busybox busybox
 		module uio_crossvm.ko
 	RESULTS
-	chmod +x "$work/stage/setup/"* "$work/stage/build/qemu/run"
+	chmod +x "$work/stage/setup/vm/"* "$work/stage/build/qemu/run"
 }
 
 # emulated_host_parts TREE: pack what the host gets, from a build tree.
 emulated_host_parts() {
-	mkdir -p "$work/stage/setup" "$work/stage/driver/linux"
+	mkdir -p "$work/stage/setup/vm" "$work/stage/driver/linux"
 	stage_qemu
 	stage_kernel
 	stage_setup

@@ -7,7 +7,7 @@
 
 #include "guest.h"
 
-static const struct dataport dataports[] = {{1, 12}, {3, 12}, {1, 21}, {513, 12}, {0, 0}};
+static const struct dataport dataports[] = {{1, 12}, {3, 12}, {1, 21}, {513, 12}, {3, 21}, {0, 0}};
 
 #define COUNT (sizeof(dataports) / sizeof(*dataports))
 

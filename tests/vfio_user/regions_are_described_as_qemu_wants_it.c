@@ -27,7 +27,7 @@ static void the_device_is_pci_and_can_be_reset(void **state)
 	assert_int_equal(info[0], sizeof(info));
 	assert_int_equal(info[1], VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET);
 	assert_int_equal(info[2], VFIO_PCI_NUM_REGIONS);
-	assert_int_equal(info[3], VFIO_PCI_NUM_IRQS);
+	assert_int_equal(info[3], VFIO_PCI_MSIX_IRQ_INDEX + 1);
 	server_end(server);
 }
 
@@ -166,6 +166,34 @@ static void interrupts_are_one_intx_and_one_msi(void **state)
 	server_end(server);
 }
 
+/* A client that waits for data must get some: no bare error for any index that it was told of. */
+static void every_index_that_is_told_of_is_answered_in_full(void **state)
+{
+	struct test_server *server = server_start_negotiated();
+	const uint32_t payload[4] = {16};
+	uint32_t info[4];
+	struct test_reply reply =
+		client_ask(server, VFIO_USER_DEVICE_GET_INFO, payload, sizeof(payload));
+
+	(void)state;
+	memcpy(info, reply.payload, sizeof(info));
+	for (uint32_t i = 0; i < info[2]; i++) {
+		const struct vfio_user_io_fds fds = {.argsz = sizeof(fds), .index = i};
+
+		assert_int_equal(ask(server, i, 32).payload_bytes, 32);
+		reply = client_ask(server, VFIO_USER_DEVICE_GET_REGION_IO_FDS, &fds, sizeof(fds));
+		assert_int_equal(reply.payload_bytes, sizeof(fds));
+	}
+	for (uint32_t i = 0; i < info[3]; i++) {
+		const struct vfio_irq_info irq = {.argsz = sizeof(irq), .index = i};
+
+		reply = client_ask(server, VFIO_USER_DEVICE_GET_IRQ_INFO, &irq, sizeof(irq));
+		assert_int_equal(reply.payload_bytes, sizeof(irq));
+	}
+	assert_int_equal(server->complaints, 0);
+	server_end(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +205,7 @@ int main(void)
 		cmocka_unit_test(questions_out_of_range_are_refused),
 		cmocka_unit_test(no_region_is_accessed_through_descriptors),
 		cmocka_unit_test(interrupts_are_one_intx_and_one_msi),
+		cmocka_unit_test(every_index_that_is_told_of_is_answered_in_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "server/guard.h"
 #include "server/memory.h"
 #include "vmm/linux/internal.h"
 
@@ -48,7 +49,7 @@ static int create_status(struct host_connection *h)
 	if (!h->status_file)
 		return -errno;
 	c->device.status = (struct crossvm_status_page *)(void *)(h->status_file + offset);
-	return 0;
+	return guard_add(h->status_file, h->status_file_bytes, PROT_READ | PROT_WRITE);
 }
 
 static int create_dataport(struct host_connection *h)
@@ -75,7 +76,10 @@ static int create_dataport(struct host_connection *h)
 	}
 	h->dataport =
 		memory_map(h->dataport_fd, h->dataport_offset, c->options.dataport_bytes, writable);
-	return h->dataport ? 0 : -errno;
+	if (!h->dataport)
+		return -errno;
+	return guard_add(h->dataport, c->options.dataport_bytes,
+			 PROT_READ | (writable ? PROT_WRITE : 0));
 }
 
 static void destroy(struct crossvm_vmm_connection *c)
@@ -87,6 +91,8 @@ static void destroy(struct crossvm_vmm_connection *c)
 		link = &(*link)->next;
 	if (*link)
 		*link = h->next;
+	guard_remove(h->dataport);
+	guard_remove(h->status_file);
 	if (h->dataport)
 		munmap(h->dataport, c->options.dataport_bytes);
 	if (h->own_dataport_fd)

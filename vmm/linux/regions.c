@@ -48,19 +48,86 @@ void regions_fill(struct host_function *function)
 	function->regions[dataport_bar].memory_bytes = device->options.dataport_bytes;
 }
 
-/* A guest's 4 or 8-byte access must not be torn: peers see it. */
-static void copy(void *to, const void *from, size_t bytes)
+/*
+ * How much of an access to memory shared with peers goes in one piece: an access that is aligned to
+ * its size, of up to 8 bytes, goes in one, so that no peer sees half of it, or sees it twice. Others
+ * are taken apart where a processor would, at multiples of 8, 4 and 2.
+ */
+static size_t piece_bytes(const unsigned char *memory, size_t bytes)
 {
-	const bool aligned = (((uintptr_t)to | (uintptr_t)from) & (bytes - 1)) == 0;
+	size_t piece = sizeof(uint64_t);
 
-	if (bytes == 8 && aligned)
-		*(volatile uint64_t *)to = *(const volatile uint64_t *)from;
-	else if (bytes == 4 && aligned)
-		*(volatile uint32_t *)to = *(const volatile uint32_t *)from;
-	else if (bytes == 2 && aligned)
-		*(volatile uint16_t *)to = *(const volatile uint16_t *)from;
-	else
-		memcpy(to, from, bytes);
+	while (piece > bytes || (uintptr_t)memory % piece)
+		piece /= 2;
+	return piece;
+}
+
+/*
+ * Where the message lies must not matter, since its client decides that: so its side of a piece is
+ * a variable, which is copied from or to wherever it is.
+ */
+static void store_piece(unsigned char *memory, const unsigned char *from, size_t piece)
+{
+	void *to = memory;
+	uint64_t value = 0;
+
+	memcpy(&value, from, piece); /* little-endian, as device/ insists: the first bytes count */
+	switch (piece) {
+	case 8:
+		*(volatile uint64_t *)to = value;
+		break;
+	case 4:
+		*(volatile uint32_t *)to = (uint32_t)value;
+		break;
+	case 2:
+		*(volatile uint16_t *)to = (uint16_t)value;
+		break;
+	default:
+		*(volatile uint8_t *)to = (uint8_t)value;
+		break;
+	}
+}
+
+static void load_piece(unsigned char *to, const unsigned char *memory, size_t piece)
+{
+	const void *from = memory;
+	uint64_t value;
+
+	switch (piece) {
+	case 8:
+		value = *(const volatile uint64_t *)from;
+		break;
+	case 4:
+		value = *(const volatile uint32_t *)from;
+		break;
+	case 2:
+		value = *(const volatile uint16_t *)from;
+		break;
+	default:
+		value = *(const volatile uint8_t *)from;
+		break;
+	}
+	memcpy(to, &value, piece);
+}
+
+static void store(unsigned char *memory, const unsigned char *from, size_t bytes)
+{
+	size_t piece;
+
+	for (; bytes; memory += piece, from += piece, bytes -= piece) {
+		piece = piece_bytes(memory, bytes);
+		store_piece(memory, from, piece);
+	}
+}
+
+static void load(unsigned char *to, const unsigned char *memory, size_t bytes)
+{
+	size_t piece;
+
+	for (; bytes; memory += piece, to += piece, bytes -= piece) {
+		piece = piece_bytes(memory, bytes);
+		load_piece(to, memory, piece);
+	}
 }
 
 /* The part of an access that falls on a region's memory. */
@@ -108,8 +175,7 @@ void regions_read(void *context, uint32_t region, uint64_t offset, void *data, s
 	if (registers)
 		crossvm_device_registers_read(device, (uint32_t)offset, data, registers);
 	part = part_on_memory(behind, offset, bytes);
-	if (part.bytes)
-		copy((unsigned char *)data + part.skip, part.memory, part.bytes);
+	load((unsigned char *)data + part.skip, part.memory, part.bytes);
 }
 
 void regions_write(void *context, uint32_t region, uint64_t offset, const void *data, size_t bytes)
@@ -129,6 +195,5 @@ void regions_write(void *context, uint32_t region, uint64_t offset, const void *
 	if (registers)
 		crossvm_device_registers_write(device, (uint32_t)offset, data, registers);
 	part = part_on_memory(behind, offset, bytes);
-	if (part.bytes)
-		copy(part.memory, (const unsigned char *)data + part.skip, part.bytes);
+	store(part.memory, (const unsigned char *)data + part.skip, part.bytes);
 }

@@ -15,6 +15,12 @@
 
 #define PCI_COMMAND_MEMORY 0x2u
 
+/*
+ * How many small pages may lie behind a dataport. They can be moved to wherever other small pages have
+ * been, which large ones cannot, but each takes a capability slot.
+ */
+#define SMALL_PAGES_BEHIND 2048u
+
 static size_t frame_bits(const struct crossvm_vmm_connection *connection)
 {
 	return (size_t)__builtin_ctzll(connection->frame_bytes);
@@ -35,20 +41,26 @@ static vm_frame_t registers_frame(const struct sel4_connection *c, size_t offset
 	};
 }
 
+static vm_frame_t filler_frame(const struct sel4_connection *c, size_t offset)
+{
+	const struct sel4_filler *filler = &c->fillers[0];
+
+	while (offset - filler->offset >= filler->count << filler->bits)
+		filler++;
+	return (vm_frame_t){
+		.cptr = filler->copies[(offset - filler->offset) >> filler->bits],
+		.rights = seL4_AllRights,
+		.size_bits = filler->bits,
+	};
+}
+
 static vm_frame_t dataport_frame(const struct sel4_connection *c, size_t offset)
 {
 	const struct crossvm_vmm_connection *connection = c->connection;
 	size_t frame = offset / connection->frame_bytes;
 
-	if (frame >= connection->num_frames) {
-		size_t behind = offset - connection->num_frames * connection->frame_bytes;
-
-		return (vm_frame_t){
-			.cptr = c->tail[behind >> SEL4_PAGE_BITS],
-			.rights = seL4_AllRights,
-			.size_bits = SEL4_PAGE_BITS,
-		};
-	}
+	if (frame >= connection->num_frames)
+		return filler_frame(c, offset);
 	return (vm_frame_t){
 		.cptr = connection->frames[frame],
 		.rights = connection->options.access & CROSSVM_ACCESS_WRITE ? seL4_AllRights
@@ -93,19 +105,20 @@ static bool is_mapped(const struct sel4_bar *bar, size_t offset)
  * Unmap what a mapping that failed has left behind: libsel4vm takes all of it for unmapped, and to
  * unmap what is not there fails an assertion of libsel4utils.
  */
-static void unmap_partial(const struct sel4_bar *bar)
+static void unmap_partial(const struct sel4_bar *bar, const struct sel4_part *part)
 {
 	vspace_t *vspace = vm_get_vspace(bar->owner->connection->vm);
-	size_t offset = 0;
+	size_t end = part->offset + part->bytes;
+	size_t offset = part->offset;
 
-	while (offset < bar->bytes && is_mapped(bar, offset)) {
+	while (offset < end && is_mapped(bar, offset)) {
 		size_t bits = frame_at(bar, offset).size_bits;
 
 		vspace_unmap_pages(vspace, address_in(bar, offset), 1, bits, VSPACE_PRESERVE);
 		offset += (size_t)1 << bits;
 	}
 	/* The one that failed may be mapped and not booked. */
-	if (offset < bar->bytes)
+	if (offset < end)
 		(void)seL4_ARCH_Page_Unmap(frame_at(bar, offset).cptr);
 }
 
@@ -113,31 +126,51 @@ static void unmap_partial(const struct sel4_bar *bar)
  * Give a reservation back. libsel4vm would delete the capabilities that are mapped in it, which are
  * ours or the caller's: without an allocator it only unmaps them.
  */
-static void release(struct sel4_bar *bar)
+static void release_part(const struct sel4_bar *bar, struct sel4_part *part)
 {
 	vm_t *vm = bar->owner->connection->vm;
 	vka_t *vka = vm->vka;
 
+	if (!part->reservation)
+		return;
 	/* Pages are mapped in order, so the last one says whether all are. */
-	if (!is_mapped(bar, bar->bytes - CROSSVM_PAGE_BYTES))
-		unmap_partial(bar);
+	if (!is_mapped(bar, part->offset + part->bytes - CROSSVM_PAGE_BYTES))
+		unmap_partial(bar, part);
 	vm->vka = VSPACE_PRESERVE;
-	vm_free_reserved_memory(vm, bar->reservation);
+	vm_free_reserved_memory(vm, part->reservation);
 	vm->vka = vka;
-	bar->reservation = NULL;
+	part->reservation = NULL;
+}
+
+static void release(struct sel4_bar *bar)
+{
+	for (unsigned int i = 0; i < SEL4_PARTS; i++)
+		release_part(bar, &bar->parts[i]);
 	bar->placed = SEL4_NOT_PLACED;
+}
+
+static int place_part(struct sel4_bar *bar, struct sel4_part *part)
+{
+	vm_t *vm = bar->owner->connection->vm;
+
+	if (part->bytes == 0)
+		return 0;
+	part->reservation = vm_reserve_memory_at(vm, bar->placed + part->offset, part->bytes,
+						 sel4_bar_fault, bar);
+	if (!part->reservation)
+		return -ENOMEM;
+	return vm_map_reservation(vm, part->reservation, next_frame, bar);
 }
 
 static void place(struct sel4_bar *bar, uintptr_t address)
 {
-	vm_t *vm = bar->owner->connection->vm;
-
-	bar->reservation = vm_reserve_memory_at(vm, address, bar->bytes, sel4_bar_fault, bar);
-	if (!bar->reservation)
-		return;
 	bar->placed = address;
-	if (vm_map_reservation(vm, bar->reservation, next_frame, bar))
+	for (unsigned int i = 0; i < SEL4_PARTS; i++) {
+		if (!place_part(bar, &bar->parts[i]))
+			continue;
 		release(bar);
+		return;
+	}
 }
 
 static bool decodes(const struct sel4_bar *bar)
@@ -233,22 +266,34 @@ void sel4_bars_unplace(struct sel4_connection *c)
 			release(&c->bars[i]);
 }
 
-static int create_tail(struct sel4_connection *c, size_t pages)
+static void free_filler(vm_t *vm, struct sel4_filler *filler)
 {
-	vm_t *vm = c->connection->vm;
+	if (!filler->copies)
+		return;
+	while (filler->count > 0)
+		sel4_frame_forget(vm, filler->copies[--filler->count]);
+	vka_free_object(vm->vka, &filler->frame);
+	free(filler->copies);
+	filler->copies = NULL;
+}
 
-	if (pages == 0)
+/* Leaves what it has made to free_filler(), also if it fails. */
+static int make_filler(vm_t *vm, struct sel4_filler *filler, size_t bytes)
+{
+	size_t count = bytes >> filler->bits;
+
+	if (count == 0)
 		return 0;
-	c->tail = calloc(pages, sizeof(*c->tail));
-	if (!c->tail)
+	filler->copies = calloc(count, sizeof(*filler->copies));
+	if (!filler->copies)
 		return -ENOMEM;
-	if (vka_alloc_frame(vm->vka, SEL4_PAGE_BITS, &c->scratch)) {
-		free(c->tail);
-		c->tail = NULL;
+	if (vka_alloc_frame(vm->vka, (uint32_t)filler->bits, &filler->frame)) {
+		free(filler->copies);
+		filler->copies = NULL;
 		return -ENOMEM;
 	}
-	for (; c->tail_pages < pages; c->tail_pages++) {
-		int err = sel4_frame_copy(vm, c->scratch.cptr, &c->tail[c->tail_pages]);
+	for (; filler->count < count; filler->count++) {
+		int err = sel4_frame_copy(vm, filler->frame.cptr, &filler->copies[filler->count]);
 
 		if (err)
 			return err;
@@ -265,6 +310,45 @@ static size_t round_up_to_power_of_two(size_t bytes)
 	return power;
 }
 
+/*
+ * Where in the BAR frames of the dataport's size end and large ones begin. Where no more than
+ * SMALL_PAGES_BEHIND are missing, or the dataport's frames are large, that is the BAR's end.
+ *
+ * This bounds the slots that a connection takes behind its dataport. If the frames are of the
+ * dataport's size, they are fewer than the caller has brought, since less is missing than the dataport
+ * has. If small pages go on to the next large frame only, they are fewer than a large frame has. Behind
+ * them there are at most 511 large frames of 2 MiB, since a BAR has 2 GiB at most.
+ */
+static size_t first_large_frame(const struct crossvm_vmm_connection *connection, size_t bar_bytes)
+{
+	size_t dataport = (size_t)connection->options.dataport_bytes;
+	size_t large = (size_t)1 << seL4_LargePageBits;
+
+	if (frame_bits(connection) >= seL4_LargePageBits ||
+	    (bar_bytes - dataport) >> SEL4_PAGE_BITS <= SMALL_PAGES_BEHIND)
+		return bar_bytes;
+	return (dataport + large - 1) & ~(large - 1);
+}
+
+static int create_dataport_bar(struct sel4_connection *c, size_t dataport)
+{
+	vm_t *vm = c->connection->vm;
+	struct sel4_bar *bar = &c->bars[1];
+	size_t large;
+	int err;
+
+	bar->bytes = round_up_to_power_of_two(dataport);
+	large = first_large_frame(c->connection, bar->bytes);
+	bar->parts[0] = (struct sel4_part){.bytes = large};
+	bar->parts[1] = (struct sel4_part){.offset = large, .bytes = bar->bytes - large};
+	c->fillers[0] = (struct sel4_filler){.offset = dataport, .bits = frame_bits(c->connection)};
+	c->fillers[1] = (struct sel4_filler){.offset = large, .bits = seL4_LargePageBits};
+	err = make_filler(vm, &c->fillers[0], large - dataport);
+	if (!err)
+		err = make_filler(vm, &c->fillers[1], bar->bytes - large);
+	return err;
+}
+
 int sel4_bars_create(struct sel4_connection *c)
 {
 	size_t dataport = (size_t)c->connection->options.dataport_bytes;
@@ -277,10 +361,10 @@ int sel4_bars_create(struct sel4_connection *c)
 			.placed = SEL4_NOT_PLACED,
 		};
 	c->bars[0].bytes = CROSSVM_SINGLE_STATUS_OFFSET + CROSSVM_PAGE_BYTES;
+	c->bars[0].parts[0].bytes = c->bars[0].bytes;
 	if (dataport == 0)
 		return 0;
-	c->bars[1].bytes = round_up_to_power_of_two(dataport);
-	err = create_tail(c, (c->bars[1].bytes - dataport) >> SEL4_PAGE_BITS);
+	err = create_dataport_bar(c, dataport);
 	if (err)
 		sel4_bars_destroy(c);
 	return err;
@@ -288,13 +372,6 @@ int sel4_bars_create(struct sel4_connection *c)
 
 void sel4_bars_destroy(struct sel4_connection *c)
 {
-	vm_t *vm = c->connection->vm;
-
-	if (!c->tail)
-		return;
-	while (c->tail_pages > 0)
-		sel4_frame_forget(vm, c->tail[--c->tail_pages]);
-	vka_free_object(vm->vka, &c->scratch);
-	free(c->tail);
-	c->tail = NULL;
+	for (unsigned int i = 0; i < SEL4_PARTS; i++)
+		free_filler(c->connection->vm, &c->fillers[i]);
 }

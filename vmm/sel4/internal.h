@@ -24,6 +24,7 @@
 
 #define SEL4_PAGE_BITS  12u
 #define SEL4_BARS       2u /* of the single layout */
+#define SEL4_PARTS      2u /* of a BAR */
 #define SEL4_NOT_PLACED UINTPTR_MAX
 
 /* A page that the VMM and the guest both see. */
@@ -36,6 +37,28 @@ struct sel4_page {
 struct sel4_connection;
 
 /*
+ * A stretch of a BAR that has frames of one size. Newer versions of libsel4vm map nothing else in one
+ * reservation.
+ */
+struct sel4_part {
+	size_t offset; /* in the BAR */
+	size_t bytes;  /* 0: there is none */
+	vm_memory_reservation_t *reservation;
+};
+
+/*
+ * One frame that fills a stretch of a BAR, mapped over and over. Each mapping needs a copy of its
+ * capability.
+ */
+struct sel4_filler {
+	size_t offset; /* in the BAR */
+	size_t bits;   /* of the frame's size */
+	vka_object_t frame;
+	seL4_CPtr *copies; /* NULL: there is nothing to fill */
+	size_t count;
+};
+
+/*
  * One BAR. The guest may move it, and while Linux moves several they overlap for a while, so a BAR
  * can be without a place.
  */
@@ -44,7 +67,7 @@ struct sel4_bar {
 	unsigned int number;
 	size_t bytes;     /* 0: the device has no such BAR */
 	uintptr_t placed; /* guest-physical address, or SEL4_NOT_PLACED */
-	vm_memory_reservation_t *reservation;
+	struct sel4_part parts[SEL4_PARTS];
 };
 
 /* An interrupt line: one number, and the connections of the VM that share it. */
@@ -64,12 +87,10 @@ struct sel4_connection {
 	struct sel4_page status;
 	struct sel4_bar bars[SEL4_BARS];
 	/*
-	 * What lies behind the dataport up to the BAR's power of two: one page over and over, so
-	 * that nothing which a guest process can map ends the VM.
+	 * What lies behind the dataport up to the BAR's power of two, so that nothing which a guest
+	 * process can map ends the VM: first in frames of the dataport's size, then in large ones.
 	 */
-	vka_object_t scratch;
-	seL4_CPtr *tail;
-	size_t tail_pages;
+	struct sel4_filler fillers[SEL4_PARTS];
 	vmm_pci_entry_t **pci_entry; /* its place in the PCI space, or NULL */
 	bool told_of_read_only;
 	struct sel4_line *line;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <vka/capops.h>
 #include <utils/util.h>
@@ -148,16 +149,39 @@ void vka_cspace_free_path(vka_t *vka, cspacepath_t path)
 	slot->allocated = false;
 }
 
-static struct frame *frame_make(size_t size_bits)
+/* Large ones take no memory before it is touched: tests make more of them than a machine has. */
+static void *frame_memory_make(size_t size_bits)
 {
 	size_t bytes = (size_t)1 << size_bits;
+	void *memory;
+
+	if (size_bits > seL4_PageBits) {
+		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		return memory == MAP_FAILED ? NULL : memory;
+	}
+	memory = aligned_alloc(bytes, bytes);
+	return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+static void frame_memory_free(const struct frame *frame)
+{
+	if (frame->size_bits > seL4_PageBits)
+		munmap(frame->memory, (size_t)1 << frame->size_bits);
+	else
+		__real_free(frame->memory);
+}
+
+static struct frame *frame_make(size_t size_bits)
+{
 	struct frame *frame = malloc(sizeof(*frame));
 
 	*frame = (struct frame){
 		.size_bits = size_bits,
-		.memory = aligned_alloc(4096, bytes),
+		.memory = frame_memory_make(size_bits),
 	};
-	memset(frame->memory, 0, bytes);
+	if (!frame->memory)
+		fake_die("the test's own machine has no memory for a frame");
 	fake_usage.frames++;
 	return frame;
 }
@@ -187,7 +211,7 @@ int vka_cnode_delete(const cspacepath_t *path)
 	if (!frame || --frame->caps > 0)
 		return 0;
 	fake_usage.frames--;
-	__real_free(frame->memory);
+	frame_memory_free(frame);
 	__real_free(frame);
 	return 0;
 }

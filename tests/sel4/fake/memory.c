@@ -15,7 +15,7 @@ struct vm_memory_reservation {
 	void *callback_cookie;
 	memory_map_iterator_fn iterator;
 	void *iterator_cookie;
-	bool mapped;
+	size_t size_bits; /* of its frames; 0: it is not mapped */
 	struct vm_memory_reservation *next;
 };
 
@@ -60,15 +60,15 @@ vm_memory_reservation_t *vm_reserve_memory_at(vm_t *vm, uintptr_t addr, size_t s
 	return r;
 }
 
-/* The real one unmaps a mapped reservation page by page, with the VM's allocator. */
+/* The real one unmaps a mapped reservation frame by frame, with the VM's allocator. */
 static void unmap_all(vm_t *vm, const struct vm_memory_reservation *r)
 {
-	for (size_t offset = 0; offset < r->bytes; offset += 4096) {
+	for (size_t offset = 0; offset < r->bytes; offset += (size_t)1 << r->size_bits) {
 		/* Guest addresses pass as pointers in libsel4vspace. */
 		void *address = (void *)(r->address + offset); // NOLINT(performance-no-int-to-ptr)
 
 		if (vm->vka || fake_mapping_at(&vm->mem.vm_vspace, r->address + offset))
-			vspace_unmap_pages(&vm->mem.vm_vspace, address, 1, 12, vm->vka);
+			vspace_unmap_pages(&vm->mem.vm_vspace, address, 1, r->size_bits, vm->vka);
 	}
 }
 
@@ -79,7 +79,7 @@ int vm_free_reserved_memory(vm_t *vm, vm_memory_reservation_t *reservation)
 	while (*here != reservation)
 		here = &(*here)->next;
 	*here = reservation->next;
-	if (reservation->mapped)
+	if (reservation->size_bits)
 		unmap_all(vm, reservation);
 	if (fake_mapping_at(&vm->mem.vm_vspace, reservation->address))
 		fake_die("a reservation is freed with pages mapped in it");
@@ -91,17 +91,24 @@ int vm_free_reserved_memory(vm_t *vm, vm_memory_reservation_t *reservation)
 static int map_now(vm_t *vm, struct vm_memory_reservation *r)
 {
 	uintptr_t address = r->address;
+	size_t size_bits = 0;
 
 	while (address - r->address < r->bytes) {
 		vm_frame_t frame = r->iterator(address, r->iterator_cookie);
 
+		/* Newer versions of libsel4vm take no others. */
+		if (size_bits != 0 && frame.size_bits != size_bits) {
+			ZF_LOGE("Mixed page sizes within reservation not supported");
+			return -1;
+		}
+		size_bits = frame.size_bits;
 		if (frame.cptr == seL4_CapNull ||
 		    !fake_map(&vm->mem.vm_vspace, frame.vaddr, frame.cptr, frame.rights,
 			      frame.size_bits, true))
 			return -1;
 		address += (uintptr_t)1 << frame.size_bits;
 	}
-	r->mapped = true;
+	r->size_bits = size_bits;
 	return 0;
 }
 
@@ -156,7 +163,7 @@ static void *memory_for(vm_t *vm, const struct fake_fault *fault)
 	struct vm_memory_reservation *r = reservation_at(vm, fault->address);
 	const struct fake_mapping *mapping;
 
-	if (r && !r->mapped && r->iterator && map_now(vm, r)) {
+	if (r && !r->size_bits && r->iterator && map_now(vm, r)) {
 		fake_die("a reservation cannot be mapped when the guest needs it");
 		return NULL;
 	}
