@@ -16,7 +16,7 @@
  *	holder		holder, worker, closers
  *
  * The rule: the worker makes no call whose duration somebody else decides, does no work for a message
- * that a client can multiply, and waits for nobody. docs/decisions/0015 lists every call.
+ * that a client can multiply, and waits for nobody. docs/decisions/0032 lists every call.
  *
  * What changes while it serves stands in the arena, and every change of it is one store, or such that
  * doing it twice is the same as doing it once. All else is private memory: made before the first worker

@@ -66,12 +66,11 @@ static void try_vm(const struct daemon *daemon)
 
 static void it_names_who_was_turned_away(void **state)
 {
-	static const char system[] =
-		"vms: [{name: v, user: 61001}, {name: w}]\n"
-		"components: [{name: a, user: 61001}, {name: b}]\n"
-		"connections:\n"
-		"- {name: link, members: [{vm: v}, {vm: w}]}\n"
-		"- {name: bell, members: [{component: a}, {component: b}]}\n";
+	static const char system[] = "vms: [{name: v, user: 61001}, {name: w}]\n"
+				     "components: [{name: a, user: 61001}, {name: b}]\n"
+				     "connections:\n"
+				     "- {name: link, members: [{vm: v}, {vm: w}]}\n"
+				     "- {name: bell, members: [{component: a}, {component: b}]}\n";
 	struct daemon *daemon = *state;
 
 	stranger = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
