@@ -46,7 +46,7 @@ static int create(struct server *server, size_t arena_bytes)
 {
 	int error;
 
-	server->arena = arena_create(arena_bytes);
+	server->arena = arena_create(arena_bytes + closing_bytes(server->max_fds));
 	if (server->arena)
 		server->state = arena_allocate(server->arena, sizeof(*server->state));
 	server->permanent = calloc(server->max_fds / 8 + 1, 1);
