@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <crossvm/abi_component.h>
+
 #include "cli/arguments.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/system_file.h"
 
 static const struct option options[] = {
+	{"socket-dir", required_argument, NULL, 'd'},
 	CLI_OPTIONS_JSON,
 };
 
@@ -42,15 +45,20 @@ static int run(const struct cli_command *command, int argc, char **argv)
 {
 	struct cli_arguments arguments = {.command = command};
 	struct crossvm_system *system;
+	const char *socket_dir = CROSSVM_COMPONENT_SOCKET_DIR;
 	const char *path;
+	int option;
 	int code;
 
-	if (cli_next_option(&arguments, argc, argv) != CLI_END)
-		return arguments.exit_code;
+	while ((option = cli_next_option(&arguments, argc, argv)) != CLI_END) {
+		if (option == CLI_EXIT)
+			return arguments.exit_code;
+		socket_dir = optarg;
+	}
 	path = cli_operand(command, argc, argv, "SYSTEM.yaml");
 	if (!path)
 		return CLI_USAGE;
-	code = cli_system_read(path, &system);
+	code = cli_system_read(path, socket_dir, &system);
 	if (code)
 		return code;
 	print(system, arguments.json);
@@ -62,9 +70,12 @@ const struct cli_command cli_command_check = {
 	.name = "check",
 	.arguments = "SYSTEM.yaml",
 	.summary = "Check a system file",
-	.help = CLI_HELP_JSON
-	"\nEvery mistake is reported with its line and what would be right; the "
-	"exit code is then 2.\n",
+	.help = "  -d, --socket-dir DIR   crossvmd's folder of sockets, whose paths must not be "
+		"too "
+		"long;\n"
+		"                         default " CROSSVM_COMPONENT_SOCKET_DIR "\n" CLI_HELP_JSON
+		"\nEvery mistake is reported with its line and what would be right; the "
+		"exit code is then 2.\n",
 	.options = options,
 	.run = run,
 };

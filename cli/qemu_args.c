@@ -73,10 +73,8 @@ static int print_for_vm(const struct crossvm_system *system, const char *name,
 			    : -ENOMEM;
 	free(connections);
 	if (error) {
-		cli_error("qemu-args: %s: %s", name,
-			  error == -ENAMETOOLONG ? "the socket directory's path is too long"
-			  : error == -ENOSPC     ? "QEMU has no slots for so many connections"
-						 : strerror(-error));
+		/* The system is valid, so its connections have places and paths that fit. */
+		cli_error("qemu-args: %s: %s", name, strerror(-error));
 		return CLI_FAILURE;
 	}
 	print(args, as_json);
@@ -124,13 +122,15 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		return CLI_USAGE;
 	if (!path)
 		return cli_usage(command, "--system SYSTEM.yaml is missing");
-	code = cli_system_read(path, &system);
-	if (code)
-		return code;
 	directory = absolute(socket_dir);
-	code = directory ? print_for_vm(system, name, directory, arguments.json) : CLI_FAILURE;
+	if (!directory)
+		return CLI_FAILURE;
+	code = cli_system_read(path, directory, &system);
+	if (code == CLI_OK) {
+		code = print_for_vm(system, name, directory, arguments.json);
+		crossvm_system_free(system);
+	}
 	free(directory);
-	crossvm_system_free(system);
 	return code;
 }
 

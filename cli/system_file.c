@@ -7,10 +7,10 @@
 
 #include "cli/report.h"
 
-int cli_system_read(const char *path, struct crossvm_system **system)
+int cli_system_read(const char *path, const char *socket_dir, struct crossvm_system **system)
 {
 	char *message = NULL;
-	int error = crossvm_system_read(path, system, &message);
+	int error = crossvm_system_read(path, socket_dir, system, &message);
 
 	if (!error)
 		return CLI_OK;

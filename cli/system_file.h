@@ -7,7 +7,12 @@
 
 #include "systemfile/system.h"
 
-/* Read path or report all mistakes in it. @return an exit code. */
-int cli_system_read(const char *path, struct crossvm_system **system);
+/*
+ * Read path or report all mistakes in it.
+ *
+ * @socket_dir: of crossvmd, as for crossvm_system_read().
+ * @return an exit code.
+ */
+int cli_system_read(const char *path, const char *socket_dir, struct crossvm_system **system);
 
 #endif

@@ -186,14 +186,14 @@ static unsigned int client_ready(void *context, uint32_t events, unsigned int bu
 	unsigned int left = budget;
 	int result;
 
-	(void)events;
 	if (phase_of(client) != CLIENT_USED) {
 		if (wire_has_taken_all(&client->state->wire))
 			part(client);
 		return 1;
 	}
 	result = serve(client, &left);
-	if (result == -EBUSY)
+	/* If it has gone already, there is nothing to wait for. */
+	if (result == -ENOBUFS && !(events & EPOLLHUP))
 		watches_pause(watches, client->state->wire.fd);
 	else if (result < 0 || watch_client(client, wire_events(&client->state->wire)) != 0)
 		part(client);

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "daemon/component_member.h"
-#include "daemon/directory.h"
 #include "daemon/members.h"
 #include "vmm/linux/linux.h"
 
@@ -68,7 +67,7 @@ static int create_server(struct daemon *daemon)
 	int error;
 
 	count_members(system, &vms, &components);
-	error = rights_raise_descriptors(fds, daemon->log);
+	error = rights_set_descriptors(fds, daemon->log);
 	if (error)
 		return error;
 	error = server_create(&daemon->server, &log,
@@ -118,11 +117,7 @@ int daemon_create(struct daemon *daemon, const struct crossvm_system *system,
 {
 	int error;
 
-	*daemon = (struct daemon){
-		.log = log, .system = system, .socket_dir = socket_dir, .directory_fd = -1};
-	daemon->directory_fd = directory_lock(socket_dir, rights, log);
-	if (daemon->directory_fd < 0)
-		return daemon->directory_fd;
+	*daemon = (struct daemon){.log = log, .system = system, .socket_dir = socket_dir};
 	error = create_server(daemon);
 	if (!error)
 		error = create_clients(daemon);
@@ -130,7 +125,7 @@ int daemon_create(struct daemon *daemon, const struct crossvm_system *system,
 		error = members_create(daemon, rights);
 	if (!error)
 		error = finish(daemon);
-	if (error)
+	if (error && error != -EINTR)
 		log_write(log, CROSSVM_LOG_ERROR, "cannot start: %s", strerror(-error));
 	return error;
 }
@@ -143,10 +138,8 @@ void daemon_destroy(struct daemon *daemon)
 		crossvm_host_destroy(daemon->host);
 		server_destroy(&daemon->server);
 	}
-	if (daemon->directory_fd >= 0)
-		close(daemon->directory_fd);
 	free(daemon->components);
-	*daemon = (struct daemon){.directory_fd = -1};
+	*daemon = (struct daemon){0};
 }
 
 void daemon_unlink(const struct daemon *daemon)

@@ -37,7 +37,6 @@ struct daemon {
 	const struct log *log;
 	const struct crossvm_system *system;
 	const char *socket_dir;
-	int directory_fd; /* locked: one daemon for each directory */
 	struct crossvm_host *host;
 	struct daemon_state *state;
 	struct daemon_vm *vms;
@@ -50,8 +49,9 @@ struct daemon {
 /*
  * Make all of it. system and log must outlive the daemon.
  *
- * @rights: who the daemon will become; the socket directory, if it has to be made, is theirs.
- * @return 0, or -errno after a message; daemon_destroy() is fine in both cases.
+ * @socket_dir: where the sockets go; it is there, and checked. @rights: who the daemon will become.
+ * @return 0, -EINTR if the process was told to stop meanwhile (daemon/stop.h), or -errno after a
+ *   message; daemon_destroy() is fine in all cases.
  */
 int daemon_create(struct daemon *daemon, const struct crossvm_system *system,
 		  const char *socket_dir, const struct rights *rights, const struct log *log);

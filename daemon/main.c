@@ -2,7 +2,6 @@
 /* crossvmd: serves the connections of a system file to VMs and components. */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,19 +12,26 @@
 #include "daemon/notify.h"
 #include "daemon/rights.h"
 #include "daemon/sandbox.h"
+#include "daemon/stop.h"
 #include "server/holder.h"
 #include "systemfile/system.h"
 
 enum exit_status {
 	EXIT_STATUS_OK = 0,
 	EXIT_STATUS_FAILED = 1,
-	EXIT_STATUS_BAD_INPUT = 2, /* of the command line or the system file; nothing was started */
+	/* Of the command line, what it names, or the system file; nothing was started. systemd does not
+	 * start it again: it would say the same until somebody corrects it. */
+	EXIT_STATUS_BAD_INPUT = 2,
 };
+
+/* The service manager has to hear that the daemon serves, or ends it some time later. */
+#define READY_TIMEOUT_MS 10000
 
 struct arguments {
 	char *socket_dir;
 	const char *user;
 	const char *group;
+	const char *socket_group;
 	const char *path;
 	unsigned int busy_poll_us;
 	bool check;
@@ -38,6 +44,7 @@ static const char usage[] =
 	"\n"
 	"  --socket-dir DIR  folder of the sockets (default: /run/crossvm for root,\n"
 	"                    else $XDG_RUNTIME_DIR/crossvm)\n"
+	"  --socket-group GROUP  let only members of that group reach the sockets\n"
 	"  --user USER       who to become when started as root (default: crossvm)\n"
 	"  --group GROUP     likewise (default: USER's group)\n"
 	"  --busy-poll US    look for more for that many microseconds after each event before\n"
@@ -70,6 +77,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
 		{"socket-dir", required_argument, NULL, 's'},
+		{"socket-group", required_argument, NULL, 'G'},
 		{"user", required_argument, NULL, 'u'},
 		{"group", required_argument, NULL, 'g'},
 		{"busy-poll", required_argument, NULL, 'b'},
@@ -86,6 +94,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 		case 's':
 			free(arguments->socket_dir);
 			arguments->socket_dir = strdup(optarg);
+			break;
+		case 'G':
+			arguments->socket_group = optarg;
 			break;
 		case 'u':
 			arguments->user = optarg;
@@ -128,6 +139,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 struct service {
 	struct daemon daemon;
 	struct sandbox *sandbox;
+	const struct notify *notify;
 	const struct log *log;
 };
 
@@ -135,6 +147,7 @@ static int enter(void *context, enum holder_role role)
 {
 	struct service *service = context;
 
+	rights_be_killed_first();
 	return sandbox_enter(service->sandbox, role);
 }
 
@@ -171,23 +184,30 @@ static void started(void *context)
 	snprintf(state, sizeof(state),
 		 "READY=1\nSTATUS=Serving %zu connection(s), %zu VM(s), %zu component(s)",
 		 system->num_connections, system->num_vms, system->num_components);
-	if (notify_send(state) != 0)
+	if (notify_send(service->notify, state, READY_TIMEOUT_MS) != 0)
 		log_write(service->log, CROSSVM_LOG_WARNING,
 			  "the service manager cannot be notified");
+}
+
+/* Lost if it is not read; then the next one counts. */
+static void alive(void *context)
+{
+	notify_send(((const struct service *)context)->notify, "WATCHDOG=1", 0);
 }
 
 static void stopping(void *context, const siginfo_t *by)
 {
 	const struct service *service = context;
+	char reason[STOP_REASON_BYTES];
 
-	if (by != NULL)
-		log_write(service->log, CROSSVM_LOG_INFO,
-			  "process %d of user %u has sent %s: taking leave of VMs and components",
-			  (int)by->si_pid, by->si_uid, strsignal(by->si_signo));
-	notify_send("STOPPING=1\nSTATUS=Taking leave of VMs and components");
+	if (by != NULL) {
+		stop_reason(by, reason);
+		log_write(service->log, CROSSVM_LOG_INFO, "told to stop by %s", reason);
+	}
+	notify_send(service->notify, "STOPPING=1\nSTATUS=Taking leave of VMs and components", 0);
 }
 
-static int serve_with(struct service *service, const struct arguments *arguments)
+static int hold(struct service *service, const struct arguments *arguments)
 {
 	const struct holder_program program = {
 		.name = "crossvmd",
@@ -195,10 +215,12 @@ static int serve_with(struct service *service, const struct arguments *arguments
 		.begin = begin,
 		.take_leave = take_leave,
 		.started = started,
+		.alive = alive,
 		.stopping = stopping,
 		.name_owner = name_owner,
 		.name_wire = name_wire,
 		.context = service,
+		.alive_ms = notify_watchdog_interval_ms(),
 		.busy_poll_us = arguments->busy_poll_us,
 	};
 	int error = holder_run(&service->daemon.server, &program);
@@ -207,54 +229,117 @@ static int serve_with(struct service *service, const struct arguments *arguments
 	return error;
 }
 
-static int serve(const struct arguments *arguments, const struct crossvm_system *system,
-		 const struct log *log)
+static int serve_in(const struct directory *directory, const struct arguments *arguments,
+		    const struct crossvm_system *system, const struct rights *rights,
+		    const struct notify *notify, const struct log *log)
 {
 	/* The program's only one: once workers have run it is not given back, but ends with the process. */
 	static struct service service;
-	struct rights rights;
-	int error = rights_choose(&rights, arguments->user, arguments->group, log);
+	int error;
 
-	if (error)
-		return error;
+	service.notify = notify;
 	service.log = log;
-	error = daemon_create(&service.daemon, system, arguments->socket_dir, &rights, log);
+	error = daemon_create(&service.daemon, system, directory->path, rights, log);
 	if (!error)
-		error = rights_drop(&rights, log);
+		error = rights_drop(rights, log);
 	if (!error) {
 		error = sandbox_create(&service.sandbox, log);
 		if (error)
 			log_write(log, CROSSVM_LOG_ERROR, "cannot set up seccomp: %s",
 				  strerror(-error));
 	}
+	if (!error && stop_is_asked())
+		error = -EINTR;
 	if (!error)
-		return serve_with(&service, arguments);
+		return hold(&service, arguments);
 	daemon_destroy(&service.daemon);
+	sandbox_destroy(service.sandbox);
 	return error;
 }
 
-static int run(const struct arguments *arguments)
+/* Told to stop before there was a worker: there is nobody to take leave of. */
+static int say_stopped(const struct log *log)
 {
-	struct crossvm_system *system = NULL;
-	char *message = NULL;
-	struct log log;
+	char reason[STOP_REASON_BYTES];
+	siginfo_t info;
+
+	if (!stop_take(&info))
+		return -EINTR;
+	stop_reason(&info, reason);
+	log_write(log, CROSSVM_LOG_INFO, "told to stop by %s before anything was served", reason);
+	return 0;
+}
+
+static int choose_socket_group(const struct arguments *arguments, gid_t *group,
+			       const struct log *log)
+{
+	*group = (gid_t)-1;
+	return arguments->socket_group == NULL
+		       ? 0
+		       : rights_find_group(arguments->socket_group, group, log);
+}
+
+static enum exit_status serve(const struct arguments *arguments,
+			      const struct crossvm_system *system, const struct log *log)
+{
+	enum exit_status status = EXIT_STATUS_OK;
+	struct directory directory;
+	struct notify notify;
+	struct rights rights;
+	gid_t group;
 	int error;
 
-	log_init(&log, arguments->verbose);
-	error = crossvm_system_read(arguments->path, &system, &message);
-	if (error) {
-		fprintf(stderr, "%s\n", message == NULL ? strerror(-error) : message);
-		free(message);
+	if (rights_choose(&rights, arguments->user, arguments->group, log) != 0 ||
+	    choose_socket_group(arguments, &group, log) != 0)
 		return EXIT_STATUS_BAD_INPUT;
+	if (notify_open(&notify) != 0)
+		log_write(log, CROSSVM_LOG_WARNING, "the service manager cannot be reached");
+	error = directory_open(&directory, arguments->socket_dir, group, &rights, log);
+	if (error) {
+		status = error == -EINVAL ? EXIT_STATUS_BAD_INPUT : EXIT_STATUS_FAILED;
+	} else {
+		error = serve_in(&directory, arguments, system, &rights, &notify, log);
+		if (error == -EINTR)
+			error = say_stopped(log);
+		status = error ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
 	}
-	if (arguments->check)
+	directory_close(&directory);
+	notify_close(&notify);
+	return status;
+}
+
+static int read_system(const struct arguments *arguments, struct crossvm_system **system)
+{
+	char *message = NULL;
+	int error = crossvm_system_read(arguments->path, arguments->socket_dir, system, &message);
+
+	if (error)
+		fprintf(stderr, "%s\n", message == NULL ? strerror(-error) : message);
+	free(message);
+	return error;
+}
+
+static enum exit_status run(const struct arguments *arguments)
+{
+	enum exit_status status = EXIT_STATUS_OK;
+	struct crossvm_system *system = NULL;
+	struct log log;
+
+	log_init(&log, arguments->verbose);
+	if (read_system(arguments, &system) != 0)
+		return EXIT_STATUS_BAD_INPUT;
+	if (arguments->check) {
 		printf("%s: nothing wrong; %zu connection(s), %zu VM(s), %zu component(s)\n",
 		       arguments->path, system->num_connections, system->num_vms,
 		       system->num_components);
-	else
-		error = serve(arguments, system, &log);
+	} else {
+		/* What is made from here on is not left behind by a signal. */
+		signal(SIGHUP, SIG_IGN); /* a system file is read once */
+		holder_block_signals();
+		status = serve(arguments, system, &log);
+	}
 	crossvm_system_free(system);
-	return error ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -263,8 +348,8 @@ int main(int argc, char **argv)
 	int status = parse_arguments(argc, argv, &arguments);
 
 	if (status < 0) {
-		signal(SIGHUP, SIG_IGN); /* a system file is read once */
-		status = run(&arguments);
+		stop_unblock();
+		status = (int)run(&arguments);
 	}
 	free(arguments.socket_dir);
 	return status;

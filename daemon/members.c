@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/component_member.h"
+#include "daemon/stop.h"
 #include "server/memory.h"
 #include "systemfile/size.h"
 #include "vmm/vmm.h"
@@ -137,10 +138,14 @@ static int create_vm(struct daemon *daemon, size_t index, const struct rights *r
 	struct crossvm_vm_options options = {.name = from->name,
 					     .socket_dir = daemon->socket_dir,
 					     .allowed_user = from->user,
-					     .allowed_group = from->group};
+					     .allowed_group = from->group,
+					     .allow_group_0 = true}; /* not given is -1 */
 
-	/* The sockets are root's when they are made: let in who the daemon will be by name. */
-	if (rights->drop && options.allowed_user == (uid_t)-1)
+	/*
+	 * The sockets are root's when they are made: let in who the daemon will be by name. Root may
+	 * attach in any case, so "user: root" leaves room for that name.
+	 */
+	if (rights->drop && (options.allowed_user == (uid_t)-1 || options.allowed_user == 0))
 		options.allowed_user = rights->user;
 	return crossvm_vm_create(daemon->host, &options, &daemon->vms[index].vm);
 }
@@ -268,11 +273,11 @@ int members_create(struct daemon *daemon, const struct rights *rights)
 	for (size_t i = 0; i < system->num_connections; i++)
 		route->connections[i].dataport_fd = route->connections[i].read_only_fd = -1;
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = create_vm(daemon, i, rights);
+		error = stop_is_asked() ? -EINTR : create_vm(daemon, i, rights);
 	for (size_t i = 0; !error && i < system->num_connections; i++)
-		error = create_connection(daemon, i);
+		error = stop_is_asked() ? -EINTR : create_connection(daemon, i);
 	for (size_t i = 0; !error && i < system->num_vms; i++)
-		error = install_vm(daemon, i);
+		error = stop_is_asked() ? -EINTR : install_vm(daemon, i);
 	return error;
 }
 

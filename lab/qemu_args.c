@@ -75,17 +75,18 @@ static void add_machine(struct args *args, const struct lab_qemu *qemu)
 /* @return the words with a space before each, to be freed; NULL: no memory. */
 static char *join(char *const *words)
 {
-	char *text = strdup("");
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
 
-	for (; text && words && *words; words++) {
-		char *longer;
-
-		if (asprintf(&longer, "%s %s", text, *words) < 0)
-			longer = NULL;
-		free(text);
-		text = longer;
-	}
-	return text;
+	if (!out)
+		return NULL;
+	for (; words && *words; words++)
+		fprintf(out, " %s", *words);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static void add_boot(struct args *args, const struct lab_qemu *qemu)

@@ -261,7 +261,7 @@ int lab_command_up(int argc, char **argv)
 			  LAB_NAME_BYTES - 1, up.options.name);
 		return 2;
 	}
-	status = crossvm_system_read(argv[first], &up.system, &message);
+	status = crossvm_system_read(argv[first], LAB_SOCKETS, &up.system, &message);
 	if (status < 0) {
 		fprintf(stderr, "%s\n", message ? message : strerror(-status));
 		free(message);

@@ -40,7 +40,7 @@
 #define CLOSING_OWNER_UNKNOWN UINT64_MAX
 
 /* Descriptors that may wait to be closed, in all; so many are to be allowed beside those in use. */
-#define CLOSING_RESERVE 2048u
+#define CLOSING_RESERVE 1024u
 
 struct closing_state; /* in the arena */
 

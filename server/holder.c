@@ -72,17 +72,29 @@ say(const struct holder *holder, enum crossvm_log_level level, const char *forma
 	server_log(&holder->server->log, level, "%s", text);
 }
 
-int holder_prepare(struct server *server)
+static sigset_t signals_to_wait_for(void)
 {
 	sigset_t signals;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL))
-		return -errno;
+	return signals;
+}
+
+void holder_block_signals(void)
+{
+	const sigset_t signals = signals_to_wait_for();
+
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+int holder_prepare(struct server *server)
+{
+	const sigset_t signals = signals_to_wait_for();
+
 	server->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	server->standstill = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (server->signals < 0 || server->standstill < 0)

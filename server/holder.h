@@ -51,12 +51,10 @@ struct holder_program {
 	unsigned int busy_poll_us; /* how long the worker looks for more before it sleeps */
 };
 
-/*
- * Make what holder_run() needs, before server_seal(). From here on the signals that it waits for are
- * blocked, so that none is missed.
- *
- * @return 0 or -errno.
- */
+/* Block the signals that holder_run() waits for, so that none is missed from here on. */
+void holder_block_signals(void);
+
+/* Make what holder_run() needs, before server_seal(). @return 0 or -errno. */
 int holder_prepare(struct server *server);
 
 /*

@@ -111,11 +111,12 @@ static void tell_guard_notes(struct server *server)
 	struct guard_note note;
 
 	while (guard_take_note(&note))
-		log_limited(&server->log, &server->state->guard_limit, CROSSVM_LOG_ERROR,
-			    "%zu bytes of memory shared with a client cannot be had: the client has "
-			    "freed them, and the machine has no more; this process goes on without "
-			    "them",
-			    note.bytes);
+		log_limited(
+			&server->log, &server->state->guard_limit, CROSSVM_LOG_ERROR,
+			"%zu bytes of memory shared with a client cannot be had: the client has "
+			"freed them, and the machine has no more; this process goes on without "
+			"them",
+			note.bytes);
 }
 
 int server_turn(struct server *server, int timeout_ms)

@@ -218,7 +218,7 @@ int wire_receive(struct wire *wire, const struct wire_owner *owner)
 	if (!room || (wire->kind == WIRE_PACKETS && room != WIRE_RING_BYTES))
 		return -EAGAIN;
 	if (owner->closing && !closing_has_room(owner->closing, owner->id))
-		return -EBUSY;
+		return -ENOBUFS;
 	/* While descriptors wait for the rest of their message, the next ones must not come. */
 	if (count_fds(wire) && room > wire->rx_missing)
 		room = wire->rx_missing;
@@ -409,7 +409,10 @@ int wire_flush(struct wire *wire)
 			     MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 		    errno == EINTR)
 			continue;
-		return errno == EAGAIN ? -EAGAIN : errno == ETOOMANYREFS ? -ETOOMANYREFS : -EPIPE;
+		if (errno == EAGAIN || errno == ETOOMANYREFS)
+			return -errno;
+		/* The peer takes no answer any more. What it has sent before still counts. */
+		account(&wire->tx, wire->tx_bytes);
 	}
 	return 0;
 }

@@ -176,7 +176,7 @@ int wire_resume(struct wire *wire, const struct wire_owner *owner);
 /*
  * Receive once, without waiting. Only after wire_next() has returned 0.
  *
- * @return 0, -EAGAIN (nothing there, or no room before what is there is processed), -EBUSY (what
+ * @return 0, -EAGAIN (nothing there, or no room before what is there is processed), -ENOBUFS (what
  *   the peer sent before is still being closed: try again when some of it is), -ECONNRESET (the peer
  *   has gone), -EPROTO (more than WIRE_MAX_FDS descriptors, descriptors in mid-message, a packet
  *   larger than WIRE_MESSAGE_BYTES). After the last two: wire_close().
@@ -217,11 +217,12 @@ int wire_answered(struct wire *wire, const struct wire_owner *owner,
 		  uint32_t num_fds, bool more);
 
 /*
- * Send what is still to be sent.
+ * Send what is still to be sent. A peer that takes no answers any more has none sent: what it has
+ * sent itself is still to be received, and its end with it.
  *
- * @return 0 (everything is out), -EAGAIN (call again at the next of wire_events()), -EPIPE (the peer
- *   has gone; wire_close()), -ETOOMANYREFS (this process's user has more descriptors on their way
- *   than it may, somewhere; wire_close(), and tell people).
+ * @return 0 (nothing is left), -EAGAIN (call again at the next of wire_events()), -ETOOMANYREFS (this
+ *   process's user has more descriptors on their way than it may, somewhere; wire_close(), and tell
+ *   people).
  */
 int wire_flush(struct wire *wire);
 

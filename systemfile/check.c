@@ -2,18 +2,13 @@
 #include "systemfile/check.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "systemfile/size.h"
 
-#define MAX_VMS          256u
-#define MAX_COMPONENTS   256u
 #define MIN_MEMORY_BYTES (UINT64_C(32) << 20)
 #define MEMORY_STEP      (UINT64_C(1) << 20)
 #define NAME_CHARACTERS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -40,67 +35,11 @@ void crossvm_check_name(struct crossvm_check *check, size_t line, const char *wh
 	}
 }
 
-/* A number that is an id, in full; -1 has a meaning of its own and is none. */
-static bool parse_id(const char *text, unsigned int *id)
+size_t crossvm_check_member_line(const struct crossvm_check *check, size_t connection,
+				 size_t member, const char *key)
 {
-	char *end = NULL;
-	unsigned long value;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*end != '\0' || errno != 0 || value >= (unsigned int)-1)
-		return false;
-	*id = (unsigned int)value;
-	return true;
-}
-
-static int look_up_user(const char *name, uid_t *user)
-{
-	char buffer[4096];
-	struct passwd entry;
-	struct passwd *found = NULL;
-
-	if (parse_id(name, user))
-		return 0;
-	if (getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
-		return -ENOENT;
-	*user = found->pw_uid;
-	return 0;
-}
-
-static int look_up_group(const char *name, gid_t *group)
-{
-	char buffer[65536];
-	struct group entry;
-	struct group *found = NULL;
-
-	if (parse_id(name, group))
-		return 0;
-	if (getgrnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
-		return -ENOENT;
-	*group = found->gr_gid;
-	return 0;
-}
-
-/* user and group of the entry at "list/index". */
-static void check_people(struct crossvm_check *check, const char *list, size_t index,
-			 const char *user_name, const char *group_name, uid_t *user, gid_t *group)
-{
-	*user = (uid_t)-1;
-	*group = (gid_t)-1;
-	if (user_name != NULL && look_up_user(user_name, user) != 0)
-		crossvm_report_add(check->report,
-				   crossvm_outline_line(check->outline, "%s/%zu/user", list, index),
-				   "user %s is not known here; create it, or name another",
-				   crossvm_report_quote(user_name).text);
-	if (group_name != NULL && look_up_group(group_name, group) != 0)
-		crossvm_report_add(
-			check->report,
-			crossvm_outline_line(check->outline, "%s/%zu/group", list, index),
-			"group %s is not known here; create it, or name another",
-			crossvm_report_quote(group_name).text);
+	return crossvm_outline_line(check->outline, "connections/%zu/members/%zu/%s", connection,
+				    member, key);
 }
 
 static void check_arch(struct crossvm_check *check, size_t index)
@@ -186,22 +125,12 @@ static int check_file(struct crossvm_check *check, size_t vm, size_t index)
 	return 0;
 }
 
-ssize_t crossvm_check_find(const struct raw_system *raw, bool is_vm, const char *name)
-{
-	size_t count = is_vm ? raw->vms_count : raw->components_count;
-
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(is_vm ? raw->vms[i].name : raw->components[i].name, name) == 0)
-			return (ssize_t)i;
-	return -1;
-}
-
 /* VMs and components share one set of names, since peers see both: the first of a name keeps it. */
 static void check_unique(struct crossvm_check *check, bool is_vm, size_t index)
 {
 	const char *name = is_vm ? check->raw->vms[index].name : check->raw->components[index].name;
-	ssize_t vm = crossvm_check_find(check->raw, true, name);
-	ssize_t component = crossvm_check_find(check->raw, false, name);
+	ssize_t vm = crossvm_names_find(&check->vms, name);
+	ssize_t component = crossvm_names_find(&check->components, name);
 
 	if (is_vm ? (size_t)vm == index : vm < 0 && (size_t)component == index)
 		return;
@@ -245,7 +174,7 @@ static int check_vm(struct crossvm_check *check, size_t index)
 	crossvm_check_name(check, crossvm_outline_line(check->outline, "vms/%zu/name", index), "VM",
 			   raw->name, vm->name);
 	check_unique(check, true, index);
-	check_people(check, "vms", index, raw->user, raw->group, &vm->user, &vm->group);
+	crossvm_check_people(check, "vms", index, raw->user, raw->group, &vm->user, &vm->group);
 	check_arch(check, index);
 	check_layout(check, index);
 	check_memory(check, index);
@@ -266,23 +195,31 @@ static int check_vm(struct crossvm_check *check, size_t index)
 	return 0;
 }
 
-/* @return whether the list's length is possible. */
-static bool check_count(struct crossvm_check *check, const char *list, size_t count, size_t most)
+int crossvm_check_make_names(struct crossvm_check *check)
 {
-	if (count <= most)
-		return true;
-	crossvm_report_add(check->report,
-			   crossvm_outline_line(check->outline, "%s/%zu", list, most),
-			   "%zu %s; at most %zu are possible in one system", count, list, most);
-	return false;
+	const struct raw_system *raw = check->raw;
+
+	if (crossvm_names_create(&check->vms, raw->vms_count) != 0 ||
+	    crossvm_names_create(&check->components, raw->components_count) != 0 ||
+	    crossvm_names_create(&check->connections, raw->connections_count) != 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < raw->vms_count; i++)
+		crossvm_names_add(&check->vms, raw->vms[i].name);
+	for (size_t i = 0; i < raw->components_count; i++)
+		crossvm_names_add(&check->components, raw->components[i].name);
+	for (size_t i = 0; i < raw->connections_count; i++)
+		crossvm_names_add(&check->connections, raw->connections[i].name);
+	crossvm_names_sort(&check->vms);
+	crossvm_names_sort(&check->components);
+	crossvm_names_sort(&check->connections);
+	return 0;
 }
 
 int crossvm_check_vms(struct crossvm_check *check)
 {
 	struct crossvm_system *system = check->system;
 
-	if (check->raw->vms_count == 0 ||
-	    !check_count(check, "vms", check->raw->vms_count, MAX_VMS))
+	if (check->raw->vms_count == 0)
 		return 0;
 	system->vms = calloc(check->raw->vms_count, sizeof(*system->vms));
 	if (system->vms == NULL)
@@ -298,8 +235,7 @@ int crossvm_check_components(struct crossvm_check *check)
 {
 	struct crossvm_system *system = check->system;
 
-	if (check->raw->components_count == 0 ||
-	    !check_count(check, "components", check->raw->components_count, MAX_COMPONENTS))
+	if (check->raw->components_count == 0)
 		return 0;
 	system->components = calloc(check->raw->components_count, sizeof(*system->components));
 	if (system->components == NULL)
@@ -313,8 +249,8 @@ int crossvm_check_components(struct crossvm_check *check)
 				   crossvm_outline_line(check->outline, "components/%zu/name", i),
 				   "component", raw->name, component->name);
 		check_unique(check, false, i);
-		check_people(check, "components", i, raw->user, raw->group, &component->user,
-			     &component->group);
+		crossvm_check_people(check, "components", i, raw->user, raw->group,
+				     &component->user, &component->group);
 	}
 	return 0;
 }

@@ -26,12 +26,9 @@ void crossvm_outline_free(struct crossvm_outline *outline)
 {
 	if (outline == NULL)
 		return;
-	for (struct crossvm_outline *child = outline->first; child != NULL;) {
-		struct crossvm_outline *next = child->next;
-
-		crossvm_outline_free(child);
-		child = next;
-	}
+	for (size_t i = 0; i < outline->num_children; i++)
+		crossvm_outline_free(outline->children[i]);
+	free(outline->children);
 	free(outline->key);
 	free(outline->value);
 	free(outline);
@@ -40,6 +37,24 @@ void crossvm_outline_free(struct crossvm_outline *outline)
 static struct crossvm_outline *top(const struct builder *builder)
 {
 	return builder->depth == 0 ? NULL : builder->stack[builder->depth - 1];
+}
+
+/* Room for twice as many whenever it is full, so that a long list is copied about once in all. */
+static int add_child(struct crossvm_outline *parent, struct crossvm_outline *child)
+{
+	size_t count = parent->num_children;
+
+	if ((count & (count - 1)) == 0) { /* 0 or a power of two: it is full */
+		struct crossvm_outline **children =
+			reallocarray(parent->children, count == 0 ? 1 : 2 * count,
+				     sizeof(struct crossvm_outline *));
+
+		if (children == NULL)
+			return -ENOMEM;
+		parent->children = children;
+	}
+	parent->children[parent->num_children++] = child;
+	return 0;
 }
 
 /* Hang a new node where the text has arrived. Takes the pending key. */
@@ -51,19 +66,16 @@ static struct crossvm_outline *add_node(struct builder *builder, enum crossvm_ou
 
 	if (node == NULL)
 		return NULL;
+	if (parent == NULL) {
+		builder->root = node;
+	} else if (add_child(parent, node) != 0) {
+		free(node);
+		return NULL;
+	}
 	node->type = type;
 	node->line = builder->key == NULL ? line : builder->key_line;
 	node->key = builder->key;
 	builder->key = NULL;
-	if (parent == NULL) {
-		builder->root = node;
-		return node;
-	}
-	if (parent->first == NULL)
-		parent->first = node;
-	else
-		parent->last->next = node;
-	parent->last = node;
 	return node;
 }
 
@@ -258,16 +270,15 @@ int crossvm_outline_read(const char *text, size_t bytes, struct crossvm_report *
 static const struct crossvm_outline *find_child(const struct crossvm_outline *node,
 						const char *step)
 {
-	const struct crossvm_outline *child = node->first;
-
 	if (node->type == CROSSVM_OUTLINE_SEQUENCE) {
-		for (unsigned long i = strtoul(step, NULL, 10); child != NULL && i > 0; i--)
-			child = child->next;
-		return child;
+		unsigned long i = strtoul(step, NULL, 10);
+
+		return i < node->num_children ? node->children[i] : NULL;
 	}
-	while (child != NULL && strcmp(child->key, step) != 0)
-		child = child->next;
-	return child;
+	for (size_t i = 0; i < node->num_children; i++)
+		if (strcmp(node->children[i]->key, step) == 0)
+			return node->children[i];
+	return NULL;
 }
 
 size_t crossvm_outline_line(const struct crossvm_outline *outline, const char *path, ...)

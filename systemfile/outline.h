@@ -21,12 +21,11 @@ enum crossvm_outline_type {
 
 struct crossvm_outline {
 	enum crossvm_outline_type type;
-	size_t line; /* of its key, where it has one */
-	char *key;   /* in a mapping; otherwise NULL */
-	char *value; /* of a scalar; otherwise NULL */
-	struct crossvm_outline *first;
-	struct crossvm_outline *last;
-	struct crossvm_outline *next;
+	size_t line;                       /* of its key, where it has one */
+	char *key;                         /* in a mapping; otherwise NULL */
+	char *value;                       /* of a scalar; otherwise NULL */
+	struct crossvm_outline **children; /* of a list or mapping, in their order */
+	size_t num_children;
 };
 
 /* @return 0, -EINVAL with messages in report, or -ENOMEM. */
@@ -36,7 +35,8 @@ void crossvm_outline_free(struct crossvm_outline *outline);
 
 /*
  * The line of what a path names, such as "connections/3/members/0/access"; where the file lacks the
- * end of it, the line of the part that it has.
+ * end of it, the line of the part that it has. An entry of a list is found at once, however long the
+ * list is; a key is searched for among the keys of its mapping.
  */
 __attribute__((format(printf, 2, 3))) size_t
 crossvm_outline_line(const struct crossvm_outline *outline, const char *path, ...);

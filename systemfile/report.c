@@ -27,13 +27,8 @@ void crossvm_report_add(struct crossvm_report *report, size_t line, const char *
 	va_list args;
 
 	report->count++;
-	if (report->count > CROSSVM_REPORT_MAX + 1)
+	if (report->count > CROSSVM_REPORT_MAX)
 		return;
-	if (report->count == CROSSVM_REPORT_MAX + 1) {
-		snprintf(whole, sizeof(whole), "%s: and more; correct these first", report->path);
-		append(report, whole);
-		return;
-	}
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
@@ -42,6 +37,21 @@ void crossvm_report_add(struct crossvm_report *report, size_t line, const char *
 	else
 		snprintf(whole, sizeof(whole), "%s: %s", report->path, what);
 	append(report, whole);
+}
+
+char *crossvm_report_take(struct crossvm_report *report)
+{
+	char line[4096 + 64];
+	char *text;
+
+	if (report->count > CROSSVM_REPORT_MAX) {
+		snprintf(line, sizeof(line), "%.4095s: and %zu more; correct these first",
+			 report->path, report->count - CROSSVM_REPORT_MAX);
+		append(report, line);
+	}
+	text = report->text;
+	*report = (struct crossvm_report){.path = report->path};
+	return text;
 }
 
 struct crossvm_quoted crossvm_report_quote(const char *value)

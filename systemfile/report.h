@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Collects what is wrong with a system file: one line for each mistake, "FILE:LINE: what; remedy".
- * Bounded: after CROSSVM_REPORT_MAX lines it only says that there are more.
+ * Bounded: it keeps CROSSVM_REPORT_MAX lines, and counts those that come after.
  */
 #ifndef CROSSVM_SYSTEMFILE_REPORT_H
 #define CROSSVM_SYSTEMFILE_REPORT_H
@@ -24,6 +24,12 @@ struct crossvm_report {
  */
 __attribute__((format(printf, 3, 4))) void crossvm_report_add(struct crossvm_report *report,
 							      size_t line, const char *format, ...);
+
+/*
+ * The messages, one a line, and a line that says how many more there are, if any. Free it with
+ * free(); the report is empty afterwards. NULL: there is nothing, or no memory.
+ */
+char *crossvm_report_take(struct crossvm_report *report);
 
 /* A value of the file in a form that a terminal can take: shortened, quoted, without controls. */
 struct crossvm_quoted {

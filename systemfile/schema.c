@@ -6,6 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <crossvm/abi.h>
+
+/*
+ * How long lists can be. A list that is too long is refused before libcyaml sees it, which moves what
+ * it has of a list for each entry more.
+ */
+#define MAX_VMS         256u
+#define MAX_COMPONENTS  256u
+#define MAX_CONNECTIONS 4096u
+#define MAX_FILES       4096u
+#define MAX_ARGUMENTS   1024u
+
+#define MAX_FIELDS 16u /* at least as many as any mapping has, with the end */
+
 #define LIST     (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define REQUIRED CYAML_FLAG_POINTER
@@ -33,11 +47,11 @@ static const cyaml_schema_field_t vm_fields[] = {
 	TEXT("user", OPTIONAL, struct raw_vm, user),
 	TEXT("group", OPTIONAL, struct raw_vm, group),
 	TEXT("layout", OPTIONAL, struct raw_vm, layout),
-	CYAML_FIELD_SEQUENCE("files", LIST, struct raw_vm, files, &file_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("files", LIST, struct raw_vm, files, &file_schema, 0, MAX_FILES),
 	CYAML_FIELD_SEQUENCE("kernel_args", LIST, struct raw_vm, kernel_args, &argument_schema, 0,
-			     CYAML_UNLIMITED),
+			     MAX_ARGUMENTS),
 	CYAML_FIELD_SEQUENCE("qemu_args", LIST, struct raw_vm, qemu_args, &argument_schema, 0,
-			     CYAML_UNLIMITED),
+			     MAX_ARGUMENTS),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t vm_schema = {
@@ -70,7 +84,7 @@ static const cyaml_schema_field_t connection_fields[] = {
 	TEXT("dataport", OPTIONAL, struct raw_connection, dataport),
 	TEXT("doorbell", OPTIONAL, struct raw_connection, doorbell),
 	CYAML_FIELD_SEQUENCE("members", CYAML_FLAG_POINTER, struct raw_connection, members,
-			     &member_schema, 0, CYAML_UNLIMITED),
+			     &member_schema, 0, CROSSVM_MAX_MEMBERS),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t connection_schema = {
@@ -78,11 +92,11 @@ static const cyaml_schema_value_t connection_schema = {
 };
 
 static const cyaml_schema_field_t system_fields[] = {
-	CYAML_FIELD_SEQUENCE("vms", LIST, struct raw_system, vms, &vm_schema, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("vms", LIST, struct raw_system, vms, &vm_schema, 0, MAX_VMS),
 	CYAML_FIELD_SEQUENCE("components", LIST, struct raw_system, components, &component_schema,
-			     0, CYAML_UNLIMITED),
+			     0, MAX_COMPONENTS),
 	CYAML_FIELD_SEQUENCE("connections", CYAML_FLAG_POINTER, struct raw_system, connections,
-			     &connection_schema, 0, CYAML_UNLIMITED),
+			     &connection_schema, 0, MAX_CONNECTIONS),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t system_schema = {
@@ -99,56 +113,50 @@ static void list_keys(const cyaml_schema_field_t *fields, char *text, size_t byt
 		n += (size_t)snprintf(text + n, bytes - n, "%s%s", n > 0 ? ", " : "", fields->key);
 }
 
-static const struct crossvm_outline *find_key(const struct crossvm_outline *mapping,
-					      const char *key, const struct crossvm_outline *before)
-{
-	const struct crossvm_outline *node = mapping->first;
-
-	while (node != before && strcmp(node->key, key) != 0)
-		node = node->next;
-	return node == before ? NULL : node;
-}
-
 static void check_value(const struct crossvm_outline *node, const cyaml_schema_value_t *schema,
 			const char *what, struct crossvm_report *report);
 
-static void check_field(const struct crossvm_outline *mapping, const struct crossvm_outline *node,
-			const cyaml_schema_field_t *fields, const char *what,
+/*
+ * One key and its value.
+ *
+ * @first: for each field, where the mapping has it first; NULL: not seen yet. This, and not a search
+ *   among the keys before, tells that a key comes twice, so that a mapping of many keys takes no
+ *   longer than its length.
+ */
+static void check_field(const struct crossvm_outline *node, const cyaml_schema_field_t *fields,
+			const struct crossvm_outline **first, const char *what,
 			struct crossvm_report *report)
 {
-	const struct crossvm_outline *earlier = find_key(mapping, node->key, node);
-	const cyaml_schema_field_t *field = fields;
+	size_t field = 0;
 	char known[128];
 
-	while (field->key != NULL && strcmp(field->key, node->key) != 0)
+	while (fields[field].key != NULL && strcmp(fields[field].key, node->key) != 0)
 		field++;
-	if (field->key == NULL) {
+	if (fields[field].key == NULL) {
 		list_keys(fields, known, sizeof(known));
 		crossvm_report_add(report, node->line, "unknown key %s in %s; it may have: %s",
 				   crossvm_report_quote(node->key).text, what, known);
-		return;
-	}
-	if (earlier != NULL) {
+	} else if (first[field] != NULL) {
 		crossvm_report_add(report, node->line,
 				   "key '%s' is here twice (first in line %zu); remove one",
-				   node->key, earlier->line);
-		return;
+				   node->key, first[field]->line);
+	} else {
+		first[field] = node;
+		check_value(node, &fields[field].value, node->key, report);
 	}
-	check_value(node, &field->value, field->key, report);
 }
 
 static void check_mapping(const struct crossvm_outline *mapping, const cyaml_schema_field_t *fields,
 			  const char *what, struct crossvm_report *report)
 {
-	for (const struct crossvm_outline *node = mapping->first; node != NULL; node = node->next)
-		check_field(mapping, node, fields, what, report);
-	for (; fields->key != NULL; fields++) {
-		if (fields->value.flags & CYAML_FLAG_OPTIONAL)
-			continue;
-		if (find_key(mapping, fields->key, NULL) == NULL)
+	const struct crossvm_outline *first[MAX_FIELDS] = {NULL};
+
+	for (size_t i = 0; i < mapping->num_children; i++)
+		check_field(mapping->children[i], fields, first, what, report);
+	for (size_t i = 0; fields[i].key != NULL; i++)
+		if (!(fields[i].value.flags & CYAML_FLAG_OPTIONAL) && first[i] == NULL)
 			crossvm_report_add(report, mapping->line, "%s lacks '%s'; add it", what,
-					   fields->key);
-	}
+					   fields[i].key);
 }
 
 /* One entry of the list that goes by a name such as "vms". */
@@ -166,6 +174,19 @@ static const char *entry_name(const char *list)
 		if (strcmp(names[i][0], list) == 0)
 			return names[i][1];
 	return list;
+}
+
+static void check_sequence(const struct crossvm_outline *node, const cyaml_schema_value_t *schema,
+			   const char *what, struct crossvm_report *report)
+{
+	uint32_t most = schema->sequence.max;
+
+	if (node->num_children > most)
+		crossvm_report_add(report, node->children[most]->line,
+				   "%zu %s; at most %u are possible", node->num_children, what,
+				   most);
+	for (size_t i = 0; i < node->num_children; i++)
+		check_value(node->children[i], schema->sequence.entry, entry_name(what), report);
 }
 
 static void check_value(const struct crossvm_outline *node, const cyaml_schema_value_t *schema,
@@ -188,10 +209,8 @@ static void check_value(const struct crossvm_outline *node, const cyaml_schema_v
 	}
 	if (type == CROSSVM_OUTLINE_MAPPING)
 		check_mapping(node, schema->mapping.fields, what, report);
-	if (type != CROSSVM_OUTLINE_SEQUENCE)
-		return;
-	for (const struct crossvm_outline *entry = node->first; entry != NULL; entry = entry->next)
-		check_value(entry, schema->sequence.entry, entry_name(what), report);
+	else if (type == CROSSVM_OUTLINE_SEQUENCE)
+		check_sequence(node, schema, what, report);
 }
 
 void crossvm_schema_check(const struct crossvm_outline *outline, struct crossvm_report *report)

@@ -13,8 +13,7 @@
 #include "systemfile/outline.h"
 #include "systemfile/report.h"
 #include "systemfile/schema.h"
-
-#define MAX_FILE_BYTES (1u << 20)
+#include "systemfile/text.h"
 
 ssize_t crossvm_system_find_vm(const struct crossvm_system *system, const char *name)
 {
@@ -40,6 +39,16 @@ static bool has_member(const struct crossvm_system_connection *connection, size_
 	return false;
 }
 
+struct crossvm_qemu_connection crossvm_system_qemu_connection(const struct crossvm_system *system,
+							      size_t vm, size_t connection)
+{
+	return (struct crossvm_qemu_connection){
+		.name = system->connections[connection].name,
+		.single_layout = system->vms[vm].single_layout,
+		.doorbell = system->connections[connection].doorbell,
+	};
+}
+
 struct crossvm_qemu_connection *crossvm_system_qemu_connections(const struct crossvm_system *system,
 								size_t vm, size_t *count)
 {
@@ -49,11 +58,7 @@ struct crossvm_qemu_connection *crossvm_system_qemu_connections(const struct cro
 	*count = 0;
 	for (size_t i = 0; connections != NULL && i < system->num_connections; i++)
 		if (has_member(&system->connections[i], vm))
-			connections[(*count)++] = (struct crossvm_qemu_connection){
-				.name = system->connections[i].name,
-				.single_layout = system->vms[vm].single_layout,
-				.doorbell = system->connections[i].doorbell,
-			};
+			connections[(*count)++] = crossvm_system_qemu_connection(system, vm, i);
 	return connections;
 }
 
@@ -117,25 +122,34 @@ static int check_all(struct crossvm_check *check)
 	slash = strrchr(directory, '/');
 	*slash = '\0';
 	check->directory = directory;
-	error = crossvm_check_vms(check);
+	error = crossvm_check_make_names(check);
+	if (!error)
+		error = crossvm_check_vms(check);
 	if (!error)
 		error = crossvm_check_components(check);
 	if (!error)
 		error = crossvm_check_connections(check);
+	if (!error && check->report->count == 0)
+		error = crossvm_check_host(check);
+	crossvm_names_destroy(&check->vms);
+	crossvm_names_destroy(&check->components);
+	crossvm_names_destroy(&check->connections);
 	free(directory);
 	if (error)
 		return error;
 	return check->report->count > 0 ? -EINVAL : 0;
 }
 
-static int parse(const char *text, size_t bytes, struct crossvm_report *report,
-		 struct crossvm_system **system)
+static int parse(const char *socket_dir, const char *text, size_t bytes,
+		 struct crossvm_report *report, struct crossvm_system **system)
 {
-	struct crossvm_check check = {.report = report};
+	struct crossvm_check check = {.report = report, .socket_dir = socket_dir};
 	struct crossvm_outline *outline = NULL;
 	struct raw_system *raw = NULL;
-	int error = crossvm_outline_read(text, bytes, report, &outline);
+	int error = crossvm_text_check(&text, &bytes, report);
 
+	if (!error)
+		error = crossvm_outline_read(text, bytes, report, &outline);
 	if (error)
 		return error;
 	crossvm_schema_check(outline, report);
@@ -156,16 +170,16 @@ out:
 	return error;
 }
 
-int crossvm_system_parse(const char *path, const char *text, size_t bytes,
+int crossvm_system_parse(const char *path, const char *socket_dir, const char *text, size_t bytes,
 			 struct crossvm_system **system, char **message)
 {
 	struct crossvm_report report = {.path = path};
-	int error = parse(text, bytes, &report, system);
+	int error = parse(socket_dir, text, bytes, &report, system);
 
 	if (error == -ENOMEM)
 		crossvm_report_add(&report, 0, "not enough memory; close other programs");
 	if (error)
-		*message = report.text;
+		*message = crossvm_report_take(&report);
 	return error;
 }
 
@@ -187,7 +201,7 @@ static int open_file(struct crossvm_report *report)
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
 		crossvm_report_add(report, 0, "not a regular file; name a system file");
 		error = -EINVAL;
-	} else if (status.st_size > (off_t)MAX_FILE_BYTES) {
+	} else if (status.st_size > (off_t)CROSSVM_TEXT_MAX_BYTES) {
 		crossvm_report_add(report, 0,
 				   "%lld bytes are too many for a system file; at most 1 MiB",
 				   (long long)status.st_size);
@@ -219,7 +233,8 @@ static ssize_t read_all(int fd, char *buffer, size_t room)
 	return (ssize_t)bytes;
 }
 
-int crossvm_system_read(const char *path, struct crossvm_system **system, char **message)
+int crossvm_system_read(const char *path, const char *socket_dir, struct crossvm_system **system,
+			char **message)
 {
 	struct crossvm_report report = {.path = path};
 	int fd = open_file(&report);
@@ -227,19 +242,19 @@ int crossvm_system_read(const char *path, struct crossvm_system **system, char *
 	ssize_t bytes;
 
 	if (fd < 0) {
-		*message = report.text;
+		*message = crossvm_report_take(&report);
 		return fd;
 	}
-	text = malloc(MAX_FILE_BYTES);
-	bytes = text == NULL ? -ENOMEM : read_all(fd, text, MAX_FILE_BYTES);
+	text = malloc(CROSSVM_TEXT_MAX_BYTES + 1); /* one more tells that it has grown meanwhile */
+	bytes = text == NULL ? -ENOMEM : read_all(fd, text, CROSSVM_TEXT_MAX_BYTES + 1);
 	close(fd);
 	if (bytes < 0) {
 		crossvm_report_add(&report, 0, "cannot be read: %s", strerror((int)-bytes));
-		*message = report.text;
+		*message = crossvm_report_take(&report);
 		free(text);
 		return (int)bytes;
 	}
-	bytes = crossvm_system_parse(path, text, (size_t)bytes, system, message);
+	bytes = crossvm_system_parse(path, socket_dir, text, (size_t)bytes, system, message);
 	free(text);
 	return (int)bytes;
 }

@@ -2,7 +2,7 @@
 /*
  * systemfile/: the system file, which says what VMs, components and connections there are. Read with
  * libcyaml, checked as a whole; every error names file, line and remedy. Used by the daemon, the
- * lab and the command; knows no socket and starts nothing.
+ * lab and the command; opens no socket and starts nothing.
  *
  *	vms:
  *	  - name: sensor                    # memory, arch, files, user, group, layout: optional
@@ -95,20 +95,27 @@ struct crossvm_system {
 /*
  * Read and check a system file.
  *
+ * @socket_dir: the folder in which crossvmd has its sockets, as it is told: the paths of the sockets must
+ *   fit into their addresses. NULL: it is not known, and this is not checked.
  * @system: set to the system; free it with crossvm_system_free().
  * @message: on failure set to the messages, one a line, "FILE:LINE: what is wrong; what to do",
  *   to be freed with free().
  * @return 0, or -EINVAL (something is wrong in it), -ENOENT, -EACCES, -ENOMEM and the like.
  */
-int crossvm_system_read(const char *path, struct crossvm_system **system, char **message);
+int crossvm_system_read(const char *path, const char *socket_dir, struct crossvm_system **system,
+			char **message);
 /* The same for a text; path appears in messages, and relative sources start in its directory. */
-int crossvm_system_parse(const char *path, const char *text, size_t bytes,
+int crossvm_system_parse(const char *path, const char *socket_dir, const char *text, size_t bytes,
 			 struct crossvm_system **system, char **message);
 void crossvm_system_free(struct crossvm_system *system);
 
 /* Index of the VM or component of that name, or -1. */
 ssize_t crossvm_system_find_vm(const struct crossvm_system *system, const char *name);
 ssize_t crossvm_system_find_component(const struct crossvm_system *system, const char *name);
+
+/* A VM's connection as crossvm_qemu_place() takes it; its name stays the system's. */
+struct crossvm_qemu_connection crossvm_system_qemu_connection(const struct crossvm_system *system,
+							      size_t vm, size_t connection);
 
 /*
  * A VM's connections as crossvm_qemu_args() takes them: in the order of the file, as crossvmd makes

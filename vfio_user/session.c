@@ -215,7 +215,7 @@ int vfio_user_serve(struct vfio_user_session *session, const struct vfio_user_de
 	if (result == -ETOOMANYREFS)
 		complain(device, "cannot be sent a descriptor: this user has too many on their way "
 				 "to processes that do not take them; disconnected");
-	return result == -EPIPE ? -ECONNRESET : result;
+	return result;
 }
 
 void vfio_user_resume(struct vfio_user_session *session, const struct vfio_user_device *device)

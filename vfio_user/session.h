@@ -120,7 +120,7 @@ static inline bool vfio_user_is_open(const struct vfio_user_session *session)
  * Serve the client, whose socket is ready: send what is still to be sent, receive once, apply.
  *
  * @budget: how many messages may be applied; less those that were, afterwards.
- * @return 0, 1 (messages are left over for want of budget: call it again, soon), or -EBUSY (as
+ * @return 0, 1 (messages are left over for want of budget: call it again, soon), or -ENOBUFS (as
  *   wire_receive()), -ECONNRESET (the client has gone), -EPROTO (it broke the rules, and was complained
  *   about), -ETOOMANYREFS (as wire_flush(); was complained about): in the last three vfio_user_part().
  */

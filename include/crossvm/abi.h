@@ -247,6 +247,6 @@ static_assert(CROSSVM_DOORBELL_BYTES == CROSSVM_DOORBELL_MEMBERS * CROSSVM_PAGE_
 
 /* Limits that both ends rely on. */
 #define CROSSVM_MAX_DATAPORT_BYTES (1ull << 32) /* 4 GiB */
-#define CROSSVM_MAX_CONNECTIONS    128u         /* of one VM */
+#define CROSSVM_MAX_CONNECTIONS    128u         /* of one VM; QEMU's slots take fewer, see host.h */
 
 #endif

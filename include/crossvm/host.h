@@ -146,14 +146,20 @@ struct crossvm_vm_options {
 	/*
 	 * Existing directory for the VM's listening sockets, one for each function of each
 	 * connection: NAME.CONNECTION.events, NAME.CONNECTION.memory and, where it has one,
-	 * NAME.CONNECTION.doorbell; copied. Stale sockets of processes that are gone are replaced,
+	 * NAME.CONNECTION.doorbell; copied. The paths must not be longer than a socket's can be, see
+	 * crossvm_connection_socket_excess(). Stale sockets of processes that are gone are replaced,
 	 * live ones are not (-EADDRINUSE).
 	 */
 	const char *socket_dir;
-	/* Who may attach, besides root and the effective user of this process. 0 or -1: nobody. */
+	/*
+	 * Who may attach, besides root and the effective user of this process. -1: nobody. 0: nobody,
+	 * too, so that a zeroed struct admits nobody; but if allow_group_0 is set, an allowed_group of 0
+	 * means the group with that number, which is root's.
+	 */
 	uid_t allowed_user;
 	gid_t allowed_group;
 	mode_t socket_mode; /* of the sockets; 0: as narrow as who may attach allows */
+	bool allow_group_0;
 };
 
 int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options *options,
@@ -191,11 +197,48 @@ struct crossvm_qemu_connection {
  * connections. Devices have the ids crossvm.CONNECTION.events, .memory and .doorbell.
  *
  * @args: set to a NULL-terminated array; free it with one free().
- * @return 0, -ENOMEM, -ENAMETOOLONG (of a socket), or -ENOSPC: QEMU has no slots for so many.
+ * @return 0, -ENOMEM, -ENAMETOOLONG (see crossvm_connection_socket_excess()), or -ENOSPC (see
+ *   crossvm_qemu_place()).
  */
 int crossvm_qemu_args(const char *socket_dir, const char *vm,
 		      const struct crossvm_qemu_connection *connections, size_t num_connections,
 		      char ***args);
+
+/* How many PCI slots crossvm_qemu_args() uses at most, and how many functions a slot has. */
+#define CROSSVM_QEMU_SLOTS          23u
+#define CROSSVM_QEMU_SLOT_FUNCTIONS 8u
+
+/*
+ * Where the next connection of a VM goes. Call it for each of the VM's connections, oldest first: it
+ * tells in advance whether QEMU has slots for all of them.
+ *
+ * A connection has two functions, one in the single layout, three if it has a doorbell, and they share
+ * a slot. So a slot takes four connections, eight in the single layout, two if both have doorbells.
+ *
+ * @next: 0 before the first call; set to the place after this connection, and left as it is on failure.
+ * @return the place of the connection's first function, which is its number among all functions of all
+ *   slots, or -ENOSPC.
+ */
+int crossvm_qemu_place(const struct crossvm_qemu_connection *connection, unsigned int *next);
+
+/* How long the path of a socket can be on Linux, with the NUL that ends it. */
+#define CROSSVM_SOCKET_PATH_BYTES 108
+
+/*
+ * The path of the socket at which QEMU attaches to one function of a VM's connection:
+ * DIR/VM.CONNECTION.PART.
+ *
+ * @part: "events", "memory" or "doorbell".
+ * @path: has room for CROSSVM_SOCKET_PATH_BYTES; set to as much of the path as fits.
+ * @return 0, or how many characters of the path are too many.
+ */
+size_t crossvm_socket_path(const char *socket_dir, const char *vm, const char *connection,
+			   const char *part, char *path);
+/* 0, or how many characters are too many in the longest path of all sockets of a VM's connection. */
+size_t crossvm_connection_socket_excess(const char *socket_dir, const char *vm,
+					const struct crossvm_qemu_connection *connection);
+/* 0, or how many characters are too many in a socket's path of that length, whatever the socket. */
+size_t crossvm_socket_path_excess(size_t length);
 
 /*
  * Doorbells.

@@ -170,10 +170,10 @@ static void a_missing_folder_is_named(void **state)
 	struct daemon *daemon = *state;
 
 	assert_int_equal(
-		daemon_run(daemon, ONE_VM, "--socket-dir", "/no/such/folder/crossvm", NULL), 1);
+		daemon_run(daemon, ONE_VM, "--socket-dir", "/no/such/folder/crossvm", NULL), 2);
 	daemon_assert_log(daemon, "cannot make the folder /no/such/folder/crossvm: No such file or "
 				  "directory; make it, or name another with --socket-dir");
-	assert_int_equal(daemon_run(daemon, ONE_VM, "--socket-dir", "/dev/null", NULL), 1);
+	assert_int_equal(daemon_run(daemon, ONE_VM, "--socket-dir", "/dev/null", NULL), 2);
 	daemon_assert_log(daemon, "cannot use the folder /dev/null: Not a directory");
 }
 
@@ -183,8 +183,8 @@ static void a_path_too_long_for_a_socket_is_named(void **state)
 	char path[160];
 
 	snprintf(path, sizeof(path), "%s/%085d", daemon->dir, 0);
-	assert_int_equal(daemon_run(daemon, ONE_VM, "--socket-dir", path, NULL), 1);
-	daemon_assert_log(daemon, "File name too long; choose a shorter --socket-dir");
+	assert_int_equal(daemon_run(daemon, ONE_VM, "--socket-dir", path, NULL), 2);
+	daemon_assert_log(daemon, "too long; ");
 }
 
 static void too_little_memory_is_named(void **state)

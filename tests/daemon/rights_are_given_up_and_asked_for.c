@@ -23,6 +23,14 @@
 	"- name: link\n"                                                             \
 	"  members: [{vm: v}, {vm: w}, {vm: x}, {component: a}, {component: b}, {component: c}]\n"
 
+/* Root's user and group, by number and by name. */
+#define OF_ROOT                                                                       \
+	"vms: [{name: y, group: 0}, {name: n, group: root}, {name: z, user: root}]\n" \
+	"components: [{name: g, group: 0}, {name: h, user: root}]\n"                  \
+	"connections:\n"                                                              \
+	"- name: link\n"                                                              \
+	"  members: [{vm: y}, {vm: n}, {vm: z}, {component: g}, {component: h}]\n"
+
 /* Run a function as another user; its assertions count. */
 static void as_user(uid_t user, gid_t group, gid_t other_group,
 		    void (*function)(const struct daemon *daemon), const struct daemon *daemon)
@@ -131,6 +139,43 @@ static void only_those_of_the_system_file_may_attach(void **state)
 	assert_int_equal(daemon_stop(daemon), 0);
 }
 
+static void the_group_of_root_may(const struct daemon *daemon)
+{
+	CHILD_ASSERT(try_attach(daemon, "y"));
+	CHILD_ASSERT(try_attach(daemon, "n"));
+	CHILD_ASSERT(try_open(daemon, "g") == 0);
+	CHILD_ASSERT(try_open(daemon, "h") == -EACCES);
+}
+
+static void the_daemon_s_user_may(const struct daemon *daemon)
+{
+	CHILD_ASSERT(try_attach(daemon, "y"));
+	CHILD_ASSERT(try_attach(daemon, "z"));
+	CHILD_ASSERT(try_open(daemon, "g") == 0);
+	CHILD_ASSERT(try_open(daemon, "h") == 0);
+}
+
+static void strangers_may_not_what_is_of_root(const struct daemon *daemon)
+{
+	CHILD_ASSERT(!try_attach(daemon, "y"));
+	CHILD_ASSERT(!try_attach(daemon, "n"));
+	CHILD_ASSERT(try_open(daemon, "g") == -EACCES);
+	CHILD_ASSERT(try_open(daemon, "h") == -EACCES);
+}
+
+/* A group with the number 0 is one that is given. */
+static void root_s_group_is_a_group_like_others(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon_start(daemon, OF_ROOT, "--user", DAEMON, NULL);
+	as_user(OTHER, 0, OTHER, the_group_of_root_may, daemon);
+	as_user(OTHER, OTHER, 0, the_group_of_root_may, daemon);
+	as_user((uid_t)strtoul(DAEMON, NULL, 10), OTHER, OTHER, the_daemon_s_user_may, daemon);
+	as_user(OTHER, OTHER, OTHER, strangers_may_not_what_is_of_root, daemon);
+	assert_int_equal(daemon_stop(daemon), 0);
+}
+
 /* With a daemon of their own: of many messages that clients provoke, it leaves some out. */
 static void strangers_are_refused_and_named(void **state)
 {
@@ -205,6 +250,24 @@ static void root_becomes_another_user_for_good(void **state)
 	assert_return_code(rmdir(daemon->sockets), errno);
 }
 
+/* Started by a program that has put root aside only, to take it up again. */
+static void root_that_was_put_aside_is_given_up(void **state)
+{
+	struct daemon *daemon = *state;
+	const uid_t user = (uid_t)strtoul(DAEMON, NULL, 10);
+
+	assert_return_code(chown(daemon->dir, user, user), errno);
+	assert_return_code(setegid(user), errno);
+	assert_return_code(seteuid(user), errno);
+	daemon_start(daemon, OWNED, NULL);
+	assert_return_code(seteuid(0), errno);
+	assert_return_code(setegid(0), errno);
+	assert_without_rights(daemon,
+			      "Uid:\t61000\t61000\t61000\t61000\nGid:\t61000\t61000\t61000\t",
+			      "Groups:\t");
+	assert_int_equal(daemon_stop(daemon), 0);
+}
+
 static void staying_root_must_be_said(void **state)
 {
 	struct daemon *daemon = *state;
@@ -219,20 +282,49 @@ static void an_unknown_user_or_group_is_named(void **state)
 {
 	struct daemon *daemon = *state;
 
-	assert_int_equal(daemon_run(daemon, OWNED, "--user", "no-such-user", NULL), 1);
+	assert_int_equal(daemon_run(daemon, OWNED, "--user", "no-such-user", NULL), 2);
 	daemon_assert_log(daemon, "no user 'no-such-user' to run as; create it (useradd --system "
 				  "--no-create-home --shell /usr/sbin/nologin no-such-user), name "
 				  "another with --user, or stay root with --user root");
-	assert_int_equal(daemon_run(daemon, OWNED, "--group", "no-such-group", NULL), 1);
-	daemon_assert_log(daemon, "no group 'no-such-group' to run as");
+	assert_int_equal(daemon_run(daemon, OWNED, "--group", "no-such-group", NULL), 2);
+	daemon_assert_log(daemon, "no group 'no-such-group'; create it");
 	assert_int_equal(access(daemon->sockets, F_OK), -1);
+}
+
+static int oom_score(pid_t pid)
+{
+	char path[64];
+	FILE *file;
+	int score;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &score), 1);
+	fclose(file);
+	return score;
+}
+
+/* If memory runs out, a worker can be replaced, and its holder cannot. */
+static void the_kernel_kills_a_worker_before_its_holder(void **state)
+{
+	struct daemon *daemon = *state;
+	struct component c;
+
+	for (int i = 0; i < (geteuid() == 0 ? 2 : 1); i++) {
+		daemon_start(daemon, SYSTEM, i == 0 ? NULL : "--user", DAEMON, NULL);
+		c = component_open(daemon, "data", "a", 0); /* so it serves by now */
+		assert_true(oom_score(daemon_worker(daemon)) > oom_score(daemon->pid));
+		component_close(&c);
+		assert_int_equal(daemon_stop(daemon), 0);
+	}
 }
 
 static void without_root_nobody_else_can_be_become(void **state)
 {
 	struct daemon *daemon = *state;
 
-	assert_int_equal(daemon_run(daemon, SYSTEM, "--user", "root", NULL), 1);
+	assert_int_equal(daemon_run(daemon, SYSTEM, "--user", "root", NULL), 2);
 	daemon_assert_log(daemon, "only root can become another user or group");
 }
 
@@ -240,17 +332,21 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest with_root[] = {
 		DAEMON_TEST(only_those_of_the_system_file_may_attach),
+		DAEMON_TEST(root_s_group_is_a_group_like_others),
 		DAEMON_TEST(strangers_are_refused_and_named),
 		DAEMON_TEST(root_becomes_another_user_for_good),
+		DAEMON_TEST(root_that_was_put_aside_is_given_up),
 		DAEMON_TEST(staying_root_must_be_said),
 		DAEMON_TEST(an_unknown_user_or_group_is_named),
+		DAEMON_TEST(the_kernel_kills_a_worker_before_its_holder),
 	};
 	static const struct CMUnitTest without_root[] = {
 		DAEMON_TEST(without_root_nobody_else_can_be_become),
+		DAEMON_TEST(the_kernel_kills_a_worker_before_its_holder),
 	};
 
 	if (geteuid() == 0)
 		return tests_main(argc, argv, with_root, sizeof(with_root) / sizeof(with_root[0]));
 	print_message("not root: who becomes whom, and who may attach, is NOT TESTED here\n");
-	return tests_main(argc, argv, without_root, 1);
+	return tests_main(argc, argv, without_root, sizeof(without_root) / sizeof(without_root[0]));
 }

@@ -31,6 +31,8 @@ struct daemon {
 	pid_t pid;               /* of the holder; 0: not running */
 	int notify;              /* where it says READY */
 	int log;                 /* its standard error; 0: the log file */
+	bool default_user;       /* as root, do not say --user root */
+	bool traced;             /* it lets its parent trace it */
 };
 
 /* What tests_main() was given. */
@@ -52,6 +54,8 @@ int daemon_teardown(void **state);
 
 /* Write the system file; start, with up to four more arguments, and wait until it is ready. */
 void daemon_start(struct daemon *daemon, const char *system, ...) __attribute__((sentinel));
+/* Start it and wait for nothing. */
+void daemon_spawn(struct daemon *daemon, const char *system, ...) __attribute__((sentinel));
 /* Start it and wait for its end. @return its exit status; what it said is in the log. */
 int daemon_run(struct daemon *daemon, const char *system, ...) __attribute__((sentinel));
 /* SIGTERM, and wait. @return the exit status. */

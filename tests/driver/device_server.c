@@ -24,6 +24,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ struct device;
 struct function {
 	struct device *device;
 	enum crossvm_function number;
-	struct wire_listener listener;
+	struct listener listener;
 	struct vfio_user_device vfio;
 	struct vfio_user_session *session;
 	int watched; /* -1: nothing */
@@ -184,6 +185,24 @@ static void watch(void *context, int fd, bool on)
 	function->watched = on ? fd : -1;
 }
 
+/* QEMU is not against us here. */
+static bool is_eventfd(void *context, int fd)
+{
+	(void)context;
+	return fd >= 0;
+}
+
+static void held_up(void *context)
+{
+	(void)context;
+}
+
+static bool may_interrupt(void *context)
+{
+	(void)context;
+	return true;
+}
+
 static void complain(void *context, const char *message)
 {
 	struct function *function = context;
@@ -198,7 +217,10 @@ static const struct vfio_user_ops vfio_ops = {
 	.attached = attached,
 	.intx_level = intx_level,
 	.pending = pending,
+	.is_eventfd = is_eventfd,
 	.watch = watch,
+	.held_up = held_up,
+	.may_interrupt = may_interrupt,
 	.complain = complain,
 };
 
@@ -276,11 +298,15 @@ static struct vfio_user_region plan_region(const struct function *function, unsi
 static void plan_function(struct function *function, const char *dir)
 {
 	struct device *device = function->device;
-	struct wire_listener_options listen = {.kind = WIRE_STREAM, .anyone = true};
+	struct listener_options listen = {.kind = WIRE_STREAM,
+					  .user = (uid_t)-1,
+					  .group = (gid_t)-1,
+					  .takes_descriptors = true};
 	char path[108];
 
 	function->vfio.ops = &vfio_ops;
 	function->vfio.context = function;
+	function->vfio.owner = (struct wire_owner){.closing = NULL}; /* closes at once */
 	function->vfio.intx = function->number == CROSSVM_FUNCTION_EVENTS;
 	function->vfio.msi = function->vfio.intx && device->options.msi;
 	for (unsigned int bar = 0; bar < 6; bar++)
@@ -298,7 +324,7 @@ static void plan_function(struct function *function, const char *dir)
 	vfio_user_init(function->session);
 	snprintf(path, sizeof(path), "%s/%s.%u", dir, device->options.name, function->number);
 	listen.path = path;
-	errno = -wire_listen(&listen, &function->listener);
+	errno = -listener_open(&listen, &function->listener);
 	if (errno)
 		die(path);
 }
@@ -480,18 +506,14 @@ static void obey(struct server *server, char *line)
 static void serve_function(struct function *function, short socket, short unmask, short accept)
 {
 	struct vfio_user_session *session = function->session;
-	int error = 0;
+	unsigned int budget = UINT_MAX;
 
 	if (unmask)
 		vfio_user_unmask(session, &function->vfio);
-	if (socket & (POLLIN | POLLHUP | POLLERR))
-		error = vfio_user_readable(session, &function->vfio);
-	if (!error && socket & POLLOUT)
-		error = vfio_user_writable(session, &function->vfio);
-	if (error)
+	if (socket && vfio_user_serve(session, &function->vfio, &budget) < 0)
 		vfio_user_close(session, &function->vfio);
 	if (accept && !vfio_user_is_open(session)) {
-		int fd = wire_accept(&function->listener, NULL);
+		int fd = listener_accept(&function->listener);
 
 		if (fd >= 0)
 			vfio_user_open(session, fd);
@@ -539,10 +561,11 @@ static void serve(struct server *server, FILE *commands)
 		fds[0] = (struct pollfd){.fd = fileno(commands), .events = POLLIN};
 		for (unsigned int i = 0; i < count; i++) {
 			struct function *function = functions[i];
+			const struct wire *wire = &function->session->wire;
 			bool open = vfio_user_is_open(function->session);
 
-			fds[3 * i + 1] =
-				(struct pollfd){.fd = function->session->wire.fd, .events = POLLIN};
+			fds[3 * i + 1] = (struct pollfd){
+				.fd = wire->fd, .events = wire_is_answering(wire) ? POLLOUT : POLLIN};
 			fds[3 * i + 2] = (struct pollfd){.fd = function->watched, .events = POLLIN};
 			fds[3 * i + 3] = (struct pollfd){.fd = open ? -1 : function->listener.fd,
 							 .events = POLLIN};
@@ -581,7 +604,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < server->count; i++) {
 		for (unsigned int j = 0; j < CROSSVM_FUNCTION_COUNT; j++) {
 			if (server->devices[i].functions[j].device)
-				wire_listener_close(&server->devices[i].functions[j].listener);
+				listener_close(&server->devices[i].functions[j].listener);
 			free(server->devices[i].functions[j].session);
 		}
 		if (server->devices[i].options.doorbell)

@@ -12,10 +12,11 @@
 
 void doorbell_create(struct doorbell *doorbell, const char *path, uint32_t position)
 {
-	const struct wire_listener_options listen = {
+	const struct listener_options listen = {
 		.kind = WIRE_STREAM,
 		.path = path,
-		.anyone = true,
+		.user = (uid_t)-1,
+		.group = (gid_t)-1,
 	};
 
 	doorbell->position = position;
@@ -32,7 +33,7 @@ void doorbell_create(struct doorbell *doorbell, const char *path, uint32_t posit
 		if (doorbell->events[i] < 0)
 			err(1, "eventfd of the doorbell %s", path);
 	}
-	if (wire_listen(&listen, &doorbell->listener))
+	if (listener_open(&listen, &doorbell->listener))
 		errx(1, "cannot listen at %s", path);
 }
 
@@ -60,7 +61,7 @@ static void tell(const struct doorbell *doorbell, int64_t number, int fd)
 void doorbell_accept(struct doorbell *doorbell)
 {
 	uint32_t own = doorbell->position & 1;
-	int socket = wire_accept(&doorbell->listener, NULL);
+	int socket = listener_accept(&doorbell->listener);
 
 	if (socket < 0)
 		return;
@@ -97,7 +98,7 @@ uint64_t doorbell_emitted(const struct doorbell *doorbell)
 
 void doorbell_destroy(struct doorbell *doorbell)
 {
-	wire_listener_close(&doorbell->listener);
+	listener_close(&doorbell->listener);
 	if (doorbell->socket >= 0)
 		close(doorbell->socket);
 	for (unsigned int i = 0; i < CROSSVM_DOORBELL_MEMBERS; i++)

@@ -13,7 +13,7 @@
 #include "server/listener.h"
 
 struct doorbell {
-	struct wire_listener listener;
+	struct listener listener;
 	uint32_t position; /* of the guest */
 	int memory_fd;
 	struct crossvm_doorbell_page *pages;  /* by member */

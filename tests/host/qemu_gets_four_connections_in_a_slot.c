@@ -134,6 +134,29 @@ static void more_than_there_are_slots_for_is_refused(void **state)
 	assert_null(args);
 }
 
+/* The path of the third socket is too long by one character. */
+static void a_path_that_does_not_fit_is_refused(void **state)
+{
+	struct crossvm_qemu_connection connection = {
+		.name = "a2345678901234567890123456789012345678901234567"};
+	static const char vm[] = "b2345678901234567890123456789012345678901234567";
+	char path[CROSSVM_SOCKET_PATH_BYTES];
+	char **args;
+
+	(void)state;
+	assert_int_equal(crossvm_qemu_args("/d0", vm, &connection, 1, &args), 0);
+	free(args);
+	assert_int_equal(crossvm_connection_socket_excess("/d0", vm, &connection), 0);
+	assert_int_equal(crossvm_socket_path("/d0", vm, connection.name, "memory", path), 0);
+	assert_int_equal(strlen(path), CROSSVM_SOCKET_PATH_BYTES - 2);
+	connection.doorbell = true;
+	assert_int_equal(crossvm_qemu_args("/d0", vm, &connection, 1, &args), -ENAMETOOLONG);
+	assert_int_equal(crossvm_connection_socket_excess("/d0", vm, &connection), 1);
+	assert_int_equal(crossvm_socket_path("/d0", vm, connection.name, "doorbell", path), 1);
+	assert_int_equal(strlen(path), CROSSVM_SOCKET_PATH_BYTES - 1);
+	assert_int_equal(crossvm_socket_path_excess(CROSSVM_SOCKET_PATH_BYTES), 1);
+}
+
 /* Whatever is in a directory's name, QEMU must read it as it is. */
 static void a_directory_may_have_any_name(void **state)
 {
@@ -158,6 +181,7 @@ int main(void)
 		cmocka_unit_test(functions_of_one_connection_share_a_slot),
 		cmocka_unit_test(a_doorbell_takes_a_function_more),
 		cmocka_unit_test(more_than_there_are_slots_for_is_refused),
+		cmocka_unit_test(a_path_that_does_not_fit_is_refused),
 		cmocka_unit_test(a_directory_may_have_any_name),
 	};
 

@@ -58,8 +58,8 @@ static void by_somebody(void **state, uid_t user, const char *who)
 	unsigned int few = count(*state, 2, user);
 	unsigned int many = count(*state, 256, user);
 
-	print_message("a connect by %s takes %u system calls with 2 components, %u with 256\n",
-		      who, few, many);
+	print_message("a connect by %s takes %u system calls with 2 components, %u with 256\n", who,
+		      few, many);
 	assert_in_range(many, 1, FEW_CALLS);
 }
 

@@ -126,8 +126,8 @@ static void steps_grow_with_connections_only(void **state)
 
 	for (unsigned int i = 0; i < COUNTS; i++) {
 		of[i] = count(*state, FEW << i);
-		print_message("%u VMs with %u connections each: %ju steps before the answer\n",
-			      VMS, FEW << i, (uintmax_t)of[i]);
+		print_message("%u VMs with %u connections each: %ju steps before the answer\n", VMS,
+			      FEW << i, (uintmax_t)of[i]);
 		assert_true(of[i] > 0);
 	}
 	/* As much again for as many again, and a tenth. */

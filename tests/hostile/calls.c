@@ -95,8 +95,9 @@ static void detach(pid_t pid)
 	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) != 0)
 		return; /* it has ended */
 	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
-		const long signal =
-			status >> 16 == 0 && WSTOPSIG(status) != SYSCALL_STOP ? WSTOPSIG(status) : 0;
+		const long signal = status >> 16 == 0 && WSTOPSIG(status) != SYSCALL_STOP
+					    ? WSTOPSIG(status)
+					    : 0;
 
 		if (ptrace(PTRACE_DETACH, pid, NULL, signal) == 0)
 			return;

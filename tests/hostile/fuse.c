@@ -167,8 +167,8 @@ static void mount_file(const struct server *server, const char *path)
 		give_up("a mount namespace (is this root?)");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		give_up("a private mount namespace");
-	snprintf(options, sizeof(options),
-		 "fd=%d,rootmode=100666,user_id=0,group_id=0,allow_other", server->device);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=100666,user_id=0,group_id=0,allow_other",
+		 server->device);
 	if (mount("crossvm-test", path, "fuse", MS_NOSUID | MS_NODEV, options) != 0)
 		give_up("mount a FUSE file system");
 }
@@ -206,9 +206,8 @@ static void run_server(int control, const char *path, struct fuse_shared *shared
 	char byte = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	server = (struct server){.device = open(DEVICE, O_RDWR | O_CLOEXEC),
-				 .control = control,
-				 .shared = shared};
+	server = (struct server){
+		.device = open(DEVICE, O_RDWR | O_CLOEXEC), .control = control, .shared = shared};
 	if (server.device < 0)
 		give_up("open " DEVICE " (modprobe fuse?)");
 	mount_file(&server, path);

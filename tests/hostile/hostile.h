@@ -107,11 +107,11 @@ size_t hostile_count_fds(const struct daemon *daemon);
 void hostile_wait_fds(const struct daemon *daemon, size_t count);
 
 /* Two VMs beside each other, of which v may be attacked, and two components. */
-#define HOSTILE_SYSTEM                                                    \
-	"vms: [{name: v}, {name: w}]\n"                                   \
-	"components: [{name: a}, {name: b}]\n"                            \
-	"connections:\n"                                                  \
-	"- {name: link, members: [{vm: v}, {vm: w}]}\n"                   \
+#define HOSTILE_SYSTEM                                                          \
+	"vms: [{name: v}, {name: w}]\n"                                         \
+	"components: [{name: a}, {name: b}]\n"                                  \
+	"connections:\n"                                                        \
+	"- {name: link, members: [{vm: v}, {vm: w}]}\n"                         \
 	"- {name: mixed, members: [{vm: v}, {component: a}, {component: b}]}\n" \
 	"- {name: bell, members: [{component: a}, {component: b}]}\n"
 

@@ -53,10 +53,9 @@ static void send_to_component(const struct daemon *daemon, int fd)
 {
 	static const uint16_t types[] = {CROSSVM_COMPONENT_OPEN, CROSSVM_COMPONENT_LIST,
 					 CROSSVM_COMPONENT_EMIT, 77};
-	struct crossvm_component_request request = {.header = {CROSSVM_COMPONENT_MAGIC,
-							       CROSSVM_COMPONENT_VERSION,
-							       types[dice(4)]},
-						    .connection = "bell"};
+	struct crossvm_component_request request = {
+		.header = {CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION, types[dice(4)]},
+		.connection = "bell"};
 	struct handful handful = take_handful(daemon);
 	size_t bytes = dice(8) ? sizeof(request) : dice(sizeof(request) + 1);
 
@@ -79,8 +78,8 @@ static void a_component(const struct daemon *daemon)
 static void send_to_function(const struct daemon *daemon, int fd)
 {
 	static const uint16_t commands[] = {VFIO_USER_DMA_MAP, VFIO_USER_DEVICE_SET_IRQS,
-					    VFIO_USER_DEVICE_GET_REGION_INFO,
-					    VFIO_USER_REGION_READ, VFIO_USER_DEVICE_RESET};
+					    VFIO_USER_DEVICE_GET_REGION_INFO, VFIO_USER_REGION_READ,
+					    VFIO_USER_DEVICE_RESET};
 	union {
 		struct vfio_user_dma_map map;
 		struct vfio_irq_set irqs;
@@ -96,13 +95,13 @@ static void send_to_function(const struct daemon *daemon, int fd)
 		payload.irqs = (struct vfio_irq_set){
 			.argsz = (uint32_t)bytes,
 			.flags = VFIO_IRQ_SET_DATA_EVENTFD | (dice(2) ? VFIO_IRQ_SET_ACTION_TRIGGER
-								       : VFIO_IRQ_SET_ACTION_UNMASK),
+								      : VFIO_IRQ_SET_ACTION_UNMASK),
 			.index = dice(2),
 			.count = 1};
 	} else if (command == VFIO_USER_REGION_READ) {
 		bytes = sizeof(payload.access);
-		payload.access = (struct vfio_user_access){
-			.region = VFIO_PCI_BAR0_REGION_INDEX, .count = 4};
+		payload.access =
+			(struct vfio_user_access){.region = VFIO_PCI_BAR0_REGION_INDEX, .count = 4};
 	} else if (command == VFIO_USER_DEVICE_RESET) {
 		bytes = 0;
 	}
@@ -161,13 +160,12 @@ static void look(const struct daemon *daemon, struct vm *w, size_t before)
 
 static void after_many_rounds(void **state)
 {
-	static const char system[] =
-		"vms: [{name: v}, {name: w}]\n"
-		"components: [{name: a}, {name: b}]\n"
-		"connections:\n"
-		"- {name: link, members: [{vm: v}, {vm: w}]}\n"
-		"- {name: ring, doorbell: true, members: [{vm: v}, {vm: w}]}\n"
-		"- {name: bell, members: [{component: a}, {component: b}]}\n";
+	static const char system[] = "vms: [{name: v}, {name: w}]\n"
+				     "components: [{name: a}, {name: b}]\n"
+				     "connections:\n"
+				     "- {name: link, members: [{vm: v}, {vm: w}]}\n"
+				     "- {name: ring, doorbell: true, members: [{vm: v}, {vm: w}]}\n"
+				     "- {name: bell, members: [{component: a}, {component: b}]}\n";
 	struct daemon *daemon = *state;
 	size_t before;
 	struct vm w;

@@ -31,9 +31,9 @@ static void make_system(char *system)
 static void take_all(const struct daemon *daemon)
 {
 	for (unsigned int i = 0; i < SOCKETS; i++) {
-		struct crossvm_component_request request = {
-			.header = {CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION,
-				   CROSSVM_COMPONENT_OPEN}};
+		struct crossvm_component_request request = {.header = {CROSSVM_COMPONENT_MAGIC,
+								       CROSSVM_COMPONENT_VERSION,
+								       CROSSVM_COMPONENT_OPEN}};
 		int fd = component_connect(daemon);
 		struct pollfd ready = {.fd = fd, .events = POLLIN};
 

@@ -99,8 +99,6 @@ static struct {
 	unsigned int left; /* points until the first is stopped; 0: it was, or is not to be */
 } schedule;
 
-void fake_preempt(void);
-
 void fake_preempt(void)
 {
 	if (schedule.left == 0 || --schedule.left > 0)

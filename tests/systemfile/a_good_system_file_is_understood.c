@@ -98,6 +98,27 @@ static void the_largest_and_the_longest_are_accepted(void **state)
 	crossvm_system_free(system);
 }
 
+/* Some editors begin a text in UTF-8 with three invisible bytes. Lines are counted without them. */
+static void a_byte_order_mark_is_accepted(void **state)
+{
+	struct crossvm_system *system = parse_good("\xef\xbb\xbf" PREFIX "connections:\n"
+						   "- {name: link, members: [{vm: a}, {vm: b}]}\n");
+
+	(void)state;
+	assert_int_equal(system->num_vms, 2);
+	crossvm_system_free(system);
+	system = parse_good("\xef\xbb\xbf# comment\n" PREFIX "connections:\n"
+			    "- {name: link, members: [{vm: a}, {vm: b}]}\n");
+	crossvm_system_free(system);
+	assert_refused("\xef\xbb\xbfvms:\n- name: a\n  colour: red\n", TEST_PATH
+		       ":3: unknown key 'colour' in a VM; it may have: name, arch, memory, "
+		       "user, group, layout, files, kernel_args, qemu_args\n" TEST_PATH
+		       ":1: the system file lacks 'connections'; add it");
+	assert_refused("\xef\xbb\xbfvms:\n\x80\n",
+		       TEST_PATH ":2: not a text in UTF-8 (invalid leading UTF-8 octet); a system "
+				 "file is YAML, see docs/system-file.md");
+}
+
 static void two_vms_can_have_a_doorbell(void **state)
 {
 	struct crossvm_system *system = parse_good(PREFIX "connections:\n"
@@ -146,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_is_taken_over),
 		cmocka_unit_test(the_largest_and_the_longest_are_accepted),
+		cmocka_unit_test(a_byte_order_mark_is_accepted),
 		cmocka_unit_test(two_vms_can_have_a_doorbell),
 		cmocka_unit_test(sizes_are_read_and_written),
 	};

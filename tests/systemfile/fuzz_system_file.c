@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct crossvm_system *system = NULL;
 	char *message = NULL;
-	int error = crossvm_system_parse("fuzz.yaml", (const char *)data, bytes, &system, &message);
+	int error = crossvm_system_parse("fuzz.yaml", "/run/crossvm", (const char *)data, bytes,
+					 &system, &message);
 
 	if ((error == 0) != (system != NULL) || (error == 0) != (message == NULL))
 		abort();

@@ -25,7 +25,7 @@ static inline struct crossvm_system *parse_good(const char *text)
 {
 	struct crossvm_system *system = NULL;
 	char *message = NULL;
-	int error = crossvm_system_parse(TEST_PATH, text, strlen(text), &system, &message);
+	int error = crossvm_system_parse(TEST_PATH, NULL, text, strlen(text), &system, &message);
 
 	if (error)
 		fail_msg("refused: %s", message);
@@ -39,8 +39,9 @@ static inline void assert_refused(const char *text, const char *expected)
 	struct crossvm_system *system = NULL;
 	char *message = NULL;
 
-	assert_int_equal(crossvm_system_parse(TEST_PATH, text, strlen(text), &system, &message),
-			 -EINVAL);
+	assert_int_equal(
+		crossvm_system_parse(TEST_PATH, NULL, text, strlen(text), &system, &message),
+		-EINVAL);
 	assert_null(system);
 	assert_string_equal(message, expected);
 	free(message);

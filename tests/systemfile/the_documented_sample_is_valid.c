@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 		return 1;
 	*end = '\0';
 	begin += 8;
-	error = crossvm_system_parse("sample", begin, strlen(begin), &system, &message);
+	error = crossvm_system_parse("sample", NULL, begin, strlen(begin), &system, &message);
 	if (error)
 		fprintf(stderr, "%s\n", message);
 	free(message);

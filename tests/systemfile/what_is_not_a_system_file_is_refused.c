@@ -34,6 +34,58 @@ static void text_that_is_not_yaml(void **state)
 			  "each");
 }
 
+/* The text, bytes long since it has NULs in it, must be refused with this message. */
+static void assert_bytes_refused(const char *text, size_t bytes, const char *expected)
+{
+	struct crossvm_system *system = NULL;
+	char *message = NULL;
+
+	assert_int_equal(crossvm_system_parse(TEST_PATH, NULL, text, bytes, &system, &message),
+			 -EINVAL);
+	assert_null(system);
+	assert_string_equal(message, expected);
+	free(message);
+}
+
+#define ASSERT_BYTES_REFUSED(text, expected) assert_bytes_refused(text, sizeof(text) - 1, expected)
+
+static void other_encodings(void **state)
+{
+	static const char utf16[] = TEST_PATH ": the file is in UTF-16; save it in UTF-8";
+	static const char utf32[] = TEST_PATH ": the file is in UTF-32; save it in UTF-8";
+	static const char nul[] =
+		AT "2: a NUL byte, which no text in UTF-8 has; remove it, or save "
+		   "the file in UTF-8";
+
+	(void)state;
+	ASSERT_BYTES_REFUSED("\xff\xfev\0m\0s\0:\0\n\0", utf16);
+	ASSERT_BYTES_REFUSED("\xfe\xff\0v\0m\0s\0:\0\n", utf16);
+	ASSERT_BYTES_REFUSED("v\0m\0s\0:\0\n\0", utf16);
+	ASSERT_BYTES_REFUSED("\0v\0m\0s\0:\0\n", utf16);
+	ASSERT_BYTES_REFUSED("\xff\xfe\0\0v\0\0\0m\0\0\0", utf32);
+	ASSERT_BYTES_REFUSED("\0\0\xfe\xff\0\0\0v\0\0\0m", utf32);
+	ASSERT_BYTES_REFUSED("v\0\0\0m\0\0\0s\0\0\0", utf32);
+	ASSERT_BYTES_REFUSED("\0\0\0v\0\0\0m\0\0\0s", utf32);
+	ASSERT_BYTES_REFUSED("# a\nvms:\0\n", nul);
+	ASSERT_BYTES_REFUSED("# a\n\0\0\0\0", nul);
+	ASSERT_BYTES_REFUSED("vms: []\n\xef\xbb\xbfvms: []\n", AT
+			     "2: a byte order mark (U+FEFF, three invisible bytes) that is not at "
+			     "the beginning of the file; remove it");
+}
+
+static void more_than_a_megabyte(void **state)
+{
+	size_t bytes = (1u << 20) + 1;
+	char *text = malloc(bytes);
+
+	(void)state;
+	memset(text, '\n', bytes);
+	assert_bytes_refused(text, bytes,
+			     TEST_PATH ": more than 1 MiB, which is too much for a system file; "
+				       "shorten it");
+	free(text);
+}
+
 static void yaml_beyond_what_a_system_file_needs(void **state)
 {
 	(void)state;
@@ -43,6 +95,9 @@ static void yaml_beyond_what_a_system_file_needs(void **state)
 	assert_refused("a: *x\n",
 		       AT "1: anchors (&) and aliases (*) are not understood; write the value out, "
 			  "or in quotes if it begins so");
+	assert_refused("%TAG !a! tag:example.org:\n--- {}\n",
+		       AT "1: tags (%TAG) are not understood; remove the line, or put the value in "
+			  "quotes if it begins so");
 	assert_refused("a: !!binary x\n", AT
 		       "1: tags (!) are not understood; remove it, or put the value in quotes if "
 		       "it begins so");
@@ -77,7 +132,7 @@ static void assert_unreadable(const char *path, int error, const char *reason)
 	char expected[512];
 
 	snprintf(expected, sizeof(expected), "%s: %s", path, reason);
-	assert_int_equal(crossvm_system_read(path, &system, &message), error);
+	assert_int_equal(crossvm_system_read(path, NULL, &system, &message), error);
 	assert_string_equal(message, expected);
 	assert_null(system);
 	free(message);
@@ -109,6 +164,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_that_is_not_yaml),
+		cmocka_unit_test(other_encodings),
+		cmocka_unit_test(more_than_a_megabyte),
 		cmocka_unit_test(yaml_beyond_what_a_system_file_needs),
 		cmocka_unit_test_setup_teardown(files_that_cannot_be_read, make_directory,
 						remove_directory),

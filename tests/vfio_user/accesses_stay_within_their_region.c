@@ -250,7 +250,7 @@ static void many_writes_in_one_message_are_all_done(void **state)
 	struct test_server *server = server_start_negotiated();
 	unsigned char payload[4808];
 	struct test_reply reply;
-	uint64_t id = vfio_user_message_id(server->session);
+	const uint64_t id = server->session->wire.progress;
 
 	(void)state;
 	client_send(server, VFIO_USER_REGION_WRITE_MULTI, VFIO_USER_FLAGS_NO_REPLY, payload,
@@ -259,7 +259,7 @@ static void many_writes_in_one_message_are_all_done(void **state)
 	assert_int_equal(*server->writes, 200);
 	for (unsigned int i = 0; i < 200; i++)
 		assert_int_equal(server->bar[i * 8 + 3], (i + 1) & 0xff);
-	assert_true(vfio_user_message_id(server->session) > id);
+	assert_true(server->session->wire.progress > id);
 	server_end(server);
 }
 

@@ -54,6 +54,27 @@ static void device_watch(void *context, int fd, bool watch)
 	((struct test_server *)context)->watched = watch ? fd : -1;
 }
 
+/* As the kernel says it. */
+static bool device_is_eventfd(void *context, int fd)
+{
+	char path[32], link[32] = {0};
+
+	(void)context;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, link, sizeof(link) - 1) > 0 &&
+	       strcmp(link, "anon_inode:[eventfd]") == 0;
+}
+
+static void device_held_up(void *context)
+{
+	((struct test_server *)context)->held_up++;
+}
+
+static bool device_may_interrupt(void *context)
+{
+	return !((struct test_server *)context)->no_interrupts;
+}
+
 static void device_complain(void *context, const char *message)
 {
 	struct test_server *server = context;
@@ -69,7 +90,10 @@ static const struct vfio_user_ops device_ops = {
 	.attached = device_attached,
 	.intx_level = device_level,
 	.pending = device_pending,
+	.is_eventfd = device_is_eventfd,
 	.watch = device_watch,
+	.held_up = device_held_up,
+	.may_interrupt = device_may_interrupt,
 	.complain = device_complain,
 };
 
@@ -83,8 +107,10 @@ static void *shared(size_t bytes)
 
 static void serve(struct test_server *server)
 {
+	unsigned int budget = UINT32_MAX;
+
 	if (vfio_user_is_open(server->session))
-		server->result = vfio_user_readable(server->session, &server->device);
+		server->result = vfio_user_serve(server->session, &server->device, &budget);
 }
 
 struct test_server *server_start(void)

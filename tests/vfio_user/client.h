@@ -40,6 +40,8 @@ struct test_server {
 	bool level;
 	bool pending;
 	int watched;
+	unsigned int held_up;
+	bool no_interrupts; /* may_interrupt() says so */
 	unsigned int complaints;
 	char complaint[200];
 };

@@ -6,7 +6,9 @@
  * descriptor.
  */
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -77,6 +79,27 @@ static void device_watch(void *context, int fd, bool watch)
 	(void)watch;
 }
 
+static bool device_is_eventfd(void *context, int fd)
+{
+	char path[32], link[32] = {0};
+
+	(void)context;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, link, sizeof(link) - 1) > 0 &&
+	       strcmp(link, "anon_inode:[eventfd]") == 0;
+}
+
+static void device_held_up(void *context)
+{
+	(void)context;
+}
+
+static bool device_may_interrupt(void *context)
+{
+	(void)context;
+	return true;
+}
+
 static void device_complain(void *context, const char *message)
 {
 	(void)context;
@@ -91,7 +114,10 @@ static const struct vfio_user_ops ops = {
 	.attached = device_attached,
 	.intx_level = device_level,
 	.pending = device_level,
+	.is_eventfd = device_is_eventfd,
 	.watch = device_watch,
+	.held_up = device_held_up,
+	.may_interrupt = device_may_interrupt,
 	.complain = device_complain,
 };
 
@@ -134,7 +160,7 @@ static void send_piece(int client, const uint8_t *bytes, size_t count, uint8_t c
 		close(fds[--num_fds]);
 }
 
-static int act(struct vfio_user_session *session, uint8_t control)
+static void act(struct vfio_user_session *session, uint8_t control)
 {
 	level = (control & LEVEL) != 0;
 	if (control & INTERRUPT)
@@ -142,8 +168,15 @@ static int act(struct vfio_user_session *session, uint8_t control)
 	if (control & UNMASK)
 		vfio_user_unmask(session, &device);
 	if (control & RESUME)
-		return vfio_user_resume(session, &device);
-	return 0;
+		vfio_user_resume(session, &device);
+}
+
+/* With a budget that is spent at times, so that messages are left over. */
+static int serve(struct vfio_user_session *session, unsigned int budget)
+{
+	const int result = vfio_user_serve(session, &device, &budget);
+
+	return result > 0 || result == -EBUSY ? 0 : result;
 }
 
 static void drain(int client)
@@ -179,12 +212,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			send_piece(pair[1], data, count, control);
 		data += count;
 		size -= count;
-		error = vfio_user_readable(&session, &device);
+		error = serve(&session, 1 + control % 3);
 		drain(pair[1]);
 		if (!error)
-			error = vfio_user_writable(&session, &device);
+			error = serve(&session, 1000);
 		if (!error)
-			error = act(&session, control);
+			act(&session, control);
 	}
 	vfio_user_close(&session, &device);
 	close(pair[1]);

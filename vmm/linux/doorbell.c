@@ -58,8 +58,6 @@ struct crossvm_doorbell {
 	struct side sides[CROSSVM_DOORBELL_MEMBERS];
 };
 
-const char *const doorbell_part_name = "doorbell";
-
 static struct side *other_side(struct side *side)
 {
 	return &side->doorbell->sides[!side->number];
@@ -268,6 +266,13 @@ static void finish_greeting(struct side *side)
 	part(side);
 }
 
+static bool may_accept(void *context)
+{
+	const struct side *side = context;
+
+	return closing_has_room(&server_of(side)->closing, linux_vm_owner(side->connection->vm));
+}
+
 static void accepted(void *context, int fd)
 {
 	struct side *side = context;
@@ -344,6 +349,7 @@ int doorbell_install(struct host_connection *connection)
 		return -EINVAL;
 	}
 	side->connection = connection;
+	side->acceptor.may_accept = may_accept;
 	side->acceptor.accepted = accepted;
 	side->acceptor.failed = failed;
 	side->acceptor.context = side;

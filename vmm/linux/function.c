@@ -20,11 +20,6 @@ static struct crossvm_device *device_of(const struct host_function *function)
 	return &function->connection->connection->device;
 }
 
-const char *function_part_name(enum crossvm_function number)
-{
-	return number == CROSSVM_FUNCTION_EVENTS ? "events" : "memory";
-}
-
 static const char *part_of(const struct host_function *function)
 {
 	return function_part_name(function->number);
@@ -155,12 +150,13 @@ static void part(struct host_function *function)
 }
 
 /* After something was served: what it came to. */
-static void settle(struct host_function *function, int result)
+static void settle(struct host_function *function, int result, bool gone)
 {
 	struct watches *watches = server_of(function)->watches;
 	const int fd = function->session->wire.fd;
 
-	if (result == -EBUSY) {
+	/* If it has gone already, there is nothing to wait for. */
+	if (result == -ENOBUFS && !gone) {
 		watches_pause(watches, fd);
 		return;
 	}
@@ -179,7 +175,6 @@ static unsigned int client_ready(void *context, uint32_t events, unsigned int bu
 	unsigned int left = budget;
 	int result;
 
-	(void)events;
 	if (function->session->parting) {
 		part(function);
 		return 1;
@@ -187,7 +182,7 @@ static unsigned int client_ready(void *context, uint32_t events, unsigned int bu
 	server_serve(server, &function->session->wire);
 	result = vfio_user_serve(function->session, &function->device, &left);
 	server_served(server);
-	settle(function, result);
+	settle(function, result, events & EPOLLHUP);
 	return budget - left;
 }
 
@@ -206,7 +201,8 @@ static void take_client(struct host_function *function, int fd)
 
 /*
  * A client that has gone may not have been served to its end yet, when a QEMU is started again at
- * once: the next one waits for that, and is not refused.
+ * once: the next one waits for that, and is not refused. It also waits while too much of what the VM's
+ * clients have sent is still being closed.
  */
 static bool may_accept(void *context)
 {
@@ -214,6 +210,9 @@ static bool may_accept(void *context)
 	const struct vfio_user_session *session = function->session;
 	struct pollfd peer = {.fd = session->wire.fd, .events = POLLRDHUP};
 
+	if (!closing_has_room(&server_of(function)->closing,
+			      linux_vm_owner(function->connection->vm)))
+		return false;
 	return !vfio_user_is_open(session) || session->parting || poll(&peer, 1, 0) <= 0;
 }
 

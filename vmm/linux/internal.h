@@ -15,6 +15,7 @@
 #include "server/strikes.h"
 #include "vfio_user/session.h"
 #include "vmm/linux/linux.h"
+#include "vmm/linux/qemu_functions.h"
 #include "vmm/platform.h"
 
 /* host.c */
@@ -84,9 +85,6 @@ void regions_write(void *context, uint32_t region, uint64_t offset, const void *
 
 /* function.c */
 
-/* "events" or "memory": the end of its socket's name. */
-const char *function_part_name(enum crossvm_function number);
-
 int function_open(struct host_function *function);
 void function_close(struct host_function *function);
 /* Part from the client, if there is one, after what it has sent is answered. */
@@ -115,7 +113,6 @@ __attribute__((format(printf, 3, 4))) void socket_warn(const struct host_connect
 
 /* doorbell.c */
 
-extern const char *const doorbell_part_name; /* as function_part_name() */
 /* All but the first accept a connection without a doorbell. */
 void doorbell_control_changed(const struct host_connection *connection, uint32_t control);
 int doorbell_install(struct host_connection *connection); /* -errno after a message */

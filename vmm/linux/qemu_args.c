@@ -3,17 +3,15 @@
  * What to tell QEMU: a -device for each function. Four connections share a PCI slot, as its eight
  * functions, since slots are few; or two, if they have doorbells.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include <jansson.h>
 
 #include "vmm/linux/internal.h"
-
-#define FUNCTIONS_PER_SLOT 8u
 
 /*
  * The slots of the root bus that machines (q35, pc, virt) and devices without an address of their
@@ -22,7 +20,8 @@
 #define FIRST_SLOT 0x10u
 #define LAST_SLOT  0x1eu /* then, for VMs with very many connections, down from FIRST_SLOT - 1 */
 #define LOW_SLOT   0x08u
-#define NUM_SLOTS  (LAST_SLOT - LOW_SLOT + 1u)
+
+static_assert(CROSSVM_QEMU_SLOTS == LAST_SLOT - LOW_SLOT + 1, "each slot once");
 
 static unsigned int slot_number(unsigned int n)
 {
@@ -67,8 +66,8 @@ static int add_device(struct list *list, const struct function *function, json_t
 
 	snprintf(id, sizeof(id), "crossvm.%s.%s", function->connection, function->part);
 	snprintf(address, sizeof(address), "%x.%x",
-		 slot_number(function->position / FUNCTIONS_PER_SLOT),
-		 function->position % FUNCTIONS_PER_SLOT);
+		 slot_number(function->position / CROSSVM_QEMU_SLOT_FUNCTIONS),
+		 function->position % CROSSVM_QEMU_SLOT_FUNCTIONS);
 	if (device && !json_object_set_new(device, "id", json_string(id)) &&
 	    !json_object_set_new(device, "addr", json_string(address)) &&
 	    !json_object_set_new(device, "multifunction", json_true()))
@@ -95,8 +94,8 @@ static void double_commas(const char *from, char *to)
 
 static int add_doorbell(struct list *list, const struct function *function, const char *path)
 {
-	char chardev[64 + CROSSVM_NAME_BYTES + 2 * sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	char id[96], escaped[2 * sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	char chardev[64 + CROSSVM_NAME_BYTES + 2 * CROSSVM_SOCKET_PATH_BYTES];
+	char id[96], escaped[2 * CROSSVM_SOCKET_PATH_BYTES];
 
 	snprintf(id, sizeof(id), "crossvm.%s.socket", function->connection);
 	double_commas(path, escaped);
@@ -110,10 +109,10 @@ static int add_doorbell(struct list *list, const struct function *function, cons
 
 static int add_function(struct list *list, const struct function *function)
 {
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	char path[CROSSVM_SOCKET_PATH_BYTES];
 
-	if (snprintf(path, sizeof(path), "%s/%s.%s.%s", function->socket_dir, function->vm,
-		     function->connection, function->part) >= (int)sizeof(path))
+	if (crossvm_socket_path(function->socket_dir, function->vm, function->connection,
+				function->part, path) > 0)
 		return -ENAMETOOLONG;
 	if (function->doorbell)
 		return add_doorbell(list, function, path);
@@ -126,29 +125,21 @@ static int add_function(struct list *list, const struct function *function)
 static int add_all(struct list *list, const char *socket_dir, const char *vm,
 		   const struct crossvm_qemu_connection *connections, size_t num_connections)
 {
-	unsigned int position = 0;
+	unsigned int next = 0;
 
 	for (size_t c = 0; c < num_connections; c++) {
-		const char *parts[] = {function_part_name(CROSSVM_FUNCTION_EVENTS),
-				       function_part_name(CROSSVM_FUNCTION_MEMORY),
-				       doorbell_part_name};
-		const unsigned int count = connections[c].single_layout ? 1
-					   : connections[c].doorbell    ? 3
-									: 2;
+		const int place = crossvm_qemu_place(&connections[c], &next);
 
-		/* A connection's functions are found by their slot, so they must share it. */
-		if (position % FUNCTIONS_PER_SLOT + count > FUNCTIONS_PER_SLOT)
-			position += FUNCTIONS_PER_SLOT - position % FUNCTIONS_PER_SLOT;
-		if (position / FUNCTIONS_PER_SLOT >= NUM_SLOTS)
-			return -ENOSPC;
-		for (unsigned int i = 0; i < count; i++, position++) {
+		if (place < 0)
+			return place;
+		for (unsigned int i = 0; i < qemu_function_count(&connections[c]); i++) {
 			const int error = add_function(
 				list, &(struct function){.socket_dir = socket_dir,
 							 .vm = vm,
 							 .connection = connections[c].name,
-							 .part = parts[i],
+							 .part = function_part_name(i),
 							 .doorbell = i == CROSSVM_DOORBELL_FUNCTION,
-							 .position = position});
+							 .position = (unsigned int)place + i});
 
 			if (error)
 				return error;
@@ -210,9 +201,9 @@ int crossvm_vm_qemu_args(const vm_t *vm, char ***args)
 	if (error == -ENOSPC)
 		server_log(
 			&vm->host->server->log, CROSSVM_LOG_ERROR,
-			"VM \"%s\": QEMU has no slots for so many connections: at most %u in the "
-			"usual layout, half as many with doorbells",
-			vm->name, NUM_SLOTS * FUNCTIONS_PER_SLOT / CROSSVM_FUNCTION_COUNT);
+			"VM \"%s\": its %zu connections do not fit into the %u PCI slots that QEMU "
+			"has for them; a slot takes four connections, or two with doorbells",
+			vm->name, count, CROSSVM_QEMU_SLOTS);
 	free(connections);
 	return error;
 }

@@ -34,25 +34,31 @@ int socket_open(const struct host_connection *connection, const char *part, bool
 		struct acceptor *acceptor)
 {
 	const struct crossvm_vm *vm = connection->vm;
-	char path[sizeof(acceptor->listener.address.sun_path) + 1];
-	const int length = snprintf(path, sizeof(path), "%s/%s.%s.%s", vm->socket_dir, vm->name,
-				    connection->connection->options.name, part);
+	char path[CROSSVM_SOCKET_PATH_BYTES];
+	const size_t excess = crossvm_socket_path(vm->socket_dir, vm->name,
+						  connection->connection->options.name, part, path);
 	const struct listener_options options = {.kind = WIRE_STREAM,
 						 .path = path,
 						 .user = vm->allowed_user,
 						 .group = vm->allowed_group,
 						 .mode = vm->socket_mode,
 						 .takes_descriptors = takes_descriptors};
-	int error = -ENAMETOOLONG;
+	int error;
 
-	if (length < (int)sizeof(path))
-		error = acceptor_open(acceptor, vm->host->server, &options);
+	if (excess > 0) {
+		crossvm_vmm_error(
+			connection->connection,
+			"the socket \"%s...\" has a path that is %zu character%s too long; "
+			"shorten a name, or choose a directory with a shorter path",
+			path, excess, excess == 1 ? "" : "s");
+		return -ENAMETOOLONG;
+	}
+	error = acceptor_open(acceptor, vm->host->server, &options);
 	if (error)
 		crossvm_vmm_error(connection->connection, "cannot listen at \"%s\": %s; %s", path,
 				  strerror(-error),
-				  error == -EADDRINUSE ? "end the process that does"
-				  : error == -ENAMETOOLONG
-					  ? "choose a directory with a shorter name"
+				  error == -EADDRINUSE
+					  ? "end the process that does"
 					  : "check the directory and the rights to it");
 	return error;
 }

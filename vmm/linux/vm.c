@@ -68,7 +68,9 @@ int crossvm_vm_create(struct crossvm_host *host, const struct crossvm_vm_options
 	}
 	memcpy(created->name, options->name, strlen(options->name));
 	created->allowed_user = options->allowed_user ? options->allowed_user : (uid_t)-1;
-	created->allowed_group = options->allowed_group ? options->allowed_group : (gid_t)-1;
+	created->allowed_group = options->allowed_group || options->allow_group_0
+					 ? options->allowed_group
+					 : (gid_t)-1;
 	created->socket_mode = options->socket_mode;
 	created->pci.vm = created;
 	created->host = host;

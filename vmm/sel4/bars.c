@@ -316,8 +316,8 @@ static size_t round_up_to_power_of_two(size_t bytes)
  *
  * This bounds the slots that a connection takes behind its dataport. If the frames are of the
  * dataport's size, they are fewer than the caller has brought, since less is missing than the dataport
- * has. If small pages go on to the next large frame only, they are fewer than a large frame has, and
- * the large frames behind them are at most 511, since a BAR has 2 GiB at most.
+ * has. If small pages go on to the next large frame only, they are fewer than a large frame has. Behind
+ * them there are at most 511 large frames of 2 MiB, since a BAR has 2 GiB at most.
  */
 static size_t first_large_frame(const struct crossvm_vmm_connection *connection, size_t bar_bytes)
 {
