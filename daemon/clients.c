@@ -90,6 +90,11 @@ bool clients_are_struck_out(const struct client *client)
 	return strikes != NULL && is_struck_out(strikes);
 }
 
+int clients_socket(const struct clients *clients, uint32_t user)
+{
+	return clients->clients[user - 1].state->wire.fd;
+}
+
 void clients_held_up(struct clients *clients, uint32_t user, int *event_fd)
 {
 	const struct client *client = &clients->clients[user - 1];
@@ -149,6 +154,8 @@ static int apply(struct client *client, unsigned int *budget)
 		server_serve(server, wire);
 		result = component_apply(client, &message);
 		server_served(server);
+		if (result == -EINPROGRESS)
+			return 1;
 		if (result == -ETOOMANYREFS)
 			log_limited(
 				&server->log, &client->clients->state->limit, CROSSVM_LOG_WARNING,

@@ -117,6 +117,8 @@ void clients_take_leave(struct clients *clients);
 /* Who the client is for a message, from its wire's offset; false: it is no client's. */
 bool clients_name_wire(const struct clients *clients, uint64_t offset, char *text, size_t bytes);
 
+/* The socket of the process that a struct route_open belongs to; -1: none. */
+int clients_socket(const struct clients *clients, uint32_t user);
 /* The process that a struct route_open belongs to has made a write to its eventfd wait. */
 void clients_held_up(struct clients *clients, uint32_t user, int *event_fd);
 /* Whether the client's user has done so too often. */

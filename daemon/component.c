@@ -2,6 +2,7 @@
 #include "daemon/component.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,6 +219,26 @@ static int opened(struct client *client, struct wire_message *message, uint32_t 
 			     fds, num_fds, false);
 }
 
+/*
+ * Whether a process that has the member open has gone, and what it left behind is still to be served. It
+ * comes first, or peers would not see that another process took its place.
+ */
+static bool another_is_leaving(const struct client *client, const struct route_member *member)
+{
+	struct pollfd sockets[ROUTE_MAX_OPENS];
+	nfds_t count = 0;
+
+	for (size_t i = 0; i < ROUTE_MAX_OPENS; i++) {
+		const uint32_t user =
+			atomic_load_explicit(&member->state->opens[i].user, memory_order_relaxed);
+
+		if (user != 0 && user != client->place + 1)
+			sockets[count++] = (struct pollfd){
+				.fd = clients_socket(client->clients, user), .events = POLLRDHUP};
+	}
+	return count > 0 && poll(sockets, count, 0) > 0;
+}
+
 static int apply_open(struct client *client, struct wire_message *message,
 		      const struct crossvm_component_request *request)
 {
@@ -239,6 +260,8 @@ static int apply_open(struct client *client, struct wire_message *message,
 			      "'%s' is read-only in connection '%s'; open it for reading only, or "
 			      "make it read-write in the system file",
 			      member->name, connection->name);
+	if (another_is_leaving(client, member))
+		return -EINPROGRESS;
 	if (clients_are_struck_out(client))
 		return refuse(
 			client, message, -EPERM,

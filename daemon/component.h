@@ -8,7 +8,8 @@
 /*
  * Apply a client's message, which may have been applied in part by a worker that died.
  *
- * @return 0, -EAGAIN (the answer waits until the client reads), or another -errno: the client is to
+ * @return 0, -EAGAIN (the answer waits until the client reads), -EINPROGRESS (something else has to be
+ *   done before: apply it again in the next turn), or another -errno: the client is to
  *   be disconnected; if it was told why, that stands in its socket.
  */
 int component_apply(struct client *client, struct wire_message *message);

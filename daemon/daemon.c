@@ -104,12 +104,12 @@ static int create_clients(struct daemon *daemon)
 	return clients_create(&daemon->clients, daemon->socket_dir);
 }
 
-static int finish(struct daemon *daemon)
+static void finish(struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->route.num_connections; i++)
 		route_introduce(&daemon->route.connections[i]);
 	watches_at_end(daemon->server.watches, route_tell, &daemon->route);
-	return server_seal(&daemon->server);
+	server_seal(&daemon->server);
 }
 
 int daemon_create(struct daemon *daemon, const struct crossvm_system *system,
@@ -124,7 +124,7 @@ int daemon_create(struct daemon *daemon, const struct crossvm_system *system,
 	if (!error)
 		error = members_create(daemon, rights);
 	if (!error)
-		error = finish(daemon);
+		finish(daemon);
 	if (error && error != -EINTR)
 		log_write(log, CROSSVM_LOG_ERROR, "cannot start: %s", strerror(-error));
 	return error;
@@ -164,8 +164,6 @@ int daemon_begin(void *context, bool crashed)
 	clients_resume(&daemon->clients);
 	route_resume(&daemon->route);
 	server_sort_out(&daemon->server, NULL, NULL);
-	/* The watches were renewed; so that a first turn tells who has not been told. */
-	watches_at_end(daemon->server.watches, route_tell, &daemon->route);
 	return 0;
 }
 

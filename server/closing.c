@@ -195,15 +195,16 @@ static void close_marked(struct closing *closing)
 	atomic_store(&state->pending, 0);
 }
 
-void closing_flush(struct closing *closing)
+bool closing_flush(struct closing *closing)
 {
 	if (!closing->marked)
-		return;
+		return false;
 	closing->marked = false;
 	if (closing->closers)
 		signal_eventfd(closing->work);
 	else
 		close_marked(closing);
+	return !closing->closers;
 }
 
 unsigned int closing_reap(struct closing *closing)
@@ -218,13 +219,28 @@ unsigned int closing_reap(struct closing *closing)
 	for (uint32_t fd = 0; fd < end; fd++) {
 		if (mark_of(state, fd) != MARK_DONE)
 			continue;
-		/* In this order: the number is not used again before, and closing twice does no harm. */
+		/*
+		 * In this order, so that none is forgotten. A process that dies in between leaves a number
+		 * that is free and marked: closing_renew() takes it.
+		 */
 		close((int)fd);
 		atomic_store(&state->entries[fd].mark, MARK_NONE);
 		count++;
 	}
 	atomic_fetch_sub(&state->pending, count);
 	return count;
+}
+
+int closing_renew(const struct closing *closing)
+{
+	const struct closing_state *state = closing->state;
+	const uint32_t end = atomic_load(&state->end);
+
+	for (uint32_t fd = 0; fd < end && fd < state->size; fd++)
+		if (mark_of(state, fd) != MARK_NONE && fcntl((int)fd, F_GETFD) < 0 &&
+		    dup3(closing->tombstone, (int)fd, O_CLOEXEC) < 0)
+			return -errno;
+	return 0;
 }
 
 void closing_forget(const struct closing *closing, int *slot)
@@ -324,9 +340,13 @@ static bool bury(struct closing *closing, unsigned int number, uint32_t fd)
 
 	if (!waits(state, fd) || closers_at(state, atomic_load(&entry->owner)) >= CLOSERS_PER_OWNER)
 		return false;
-	/* First, so that whoever finds the mark taken finds by whom. */
+	/*
+	 * First, so that whoever finds the mark taken finds by whom, and closers that come here together
+	 * do not overlook each other. If all of them turn back, closing_wake() comes.
+	 */
 	atomic_store(&closer->fd, (int)fd);
-	if (!atomic_compare_exchange_strong(&entry->mark, &mark,
+	if (closers_at(state, atomic_load(&entry->owner)) > CLOSERS_PER_OWNER ||
+	    !atomic_compare_exchange_strong(&entry->mark, &mark,
 					    MARK_TAKEN + 2 * number + is_socket)) {
 		atomic_store(&closer->fd, -1);
 		return false;
@@ -402,6 +422,12 @@ void closing_ended(struct closing *closing, unsigned int number)
 	atomic_store(&closer->fd, -1);
 	atomic_store(&closer->idle, 0);
 	atomic_store(&closer->runs, 0);
+	signal_eventfd(closing->work);
+	signal_eventfd(closing->done); /* it may have died between a tombstone and telling of it */
+}
+
+void closing_wake(const struct closing *closing)
+{
 	signal_eventfd(closing->work);
 }
 

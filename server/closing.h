@@ -19,7 +19,7 @@
  * The marks stand in the arena, one for each descriptor number. Without closers (a program that has
  * no holder) the process closes by itself, at the end of its turn.
  *
- * Thread-safety: closing_add(), _take(), _flush(), _reap() and _resume() are the worker's alone, one
+ * Thread-safety: closing_add(), _take(), _flush(), _reap(), _renew() and _resume() are the worker's alone, one
  * process at a time. closing_work() is for closers, any number of them.
  */
 #ifndef CROSSVM_SERVER_CLOSING_H
@@ -75,16 +75,20 @@ void closing_take(struct closing *closing, int *slot, uint64_t owner);
  */
 void closing_take_socket(struct closing *closing, int *slot, uint64_t owner);
 
-/* At the end of a turn: let the closers know. */
-void closing_flush(struct closing *closing);
+/* At the end of a turn: let the closers know. @return whether, without closers, any was closed. */
+bool closing_flush(struct closing *closing);
 /* closing->done is readable: close tombstones. @return how many were. */
 unsigned int closing_reap(struct closing *closing);
 
 /*
- * A process goes on after another one. First each slot in the arena that may hold a descriptor is
- * asked after with closing_forget(), since the process before may have died between marking it and
- * forgetting it; then closing_resume().
+ * A process goes on after another one. Before it opens any descriptor, closing_renew(): the process
+ * before may have died between closing one and noting that, so its number is kept from being used. Then
+ * each slot in the arena that may hold a descriptor is asked after with closing_forget(), since the
+ * process before may have died between marking it and forgetting it; then closing_resume().
+ *
+ * @return 0 or -errno.
  */
+int closing_renew(const struct closing *closing);
 void closing_forget(const struct closing *closing, int *slot);
 void closing_resume(struct closing *closing);
 
@@ -109,6 +113,8 @@ void closing_work(struct closing *closing, unsigned int closer);
 /* Closer number `closer` runs, or has ended. */
 void closing_started(struct closing *closing, unsigned int closer);
 void closing_ended(struct closing *closing, unsigned int closer);
+/* There may be something to do for a closer that sleeps. */
+void closing_wake(const struct closing *closing);
 /* What it does. @return the descriptor it is at, -1: none. @count: how many it has begun with. */
 int closing_progress(const struct closing *closing, unsigned int closer, uint32_t *count,
 		     uint64_t *owner);

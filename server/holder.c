@@ -273,6 +273,8 @@ static void look_after_closers(struct holder *holder)
 	}
 	if (!any || (!moved && closing_needs_closer(closing)))
 		start_closer(holder);
+	else if (closing_needs_closer(closing))
+		closing_wake(closing); /* one may sleep, and another have been told in its place */
 	holder->closers_ms = moved ? CLOSERS_MIN_MS : holder->closers_ms * 2;
 	if (holder->closers_ms > CLOSERS_MAX_MS)
 		holder->closers_ms = CLOSERS_MAX_MS;

@@ -121,12 +121,16 @@ static void tell_guard_notes(struct server *server)
 
 int server_turn(struct server *server, int timeout_ms)
 {
+	const bool paused = watches_are_paused(server->watches);
 	const int served = watches_turn(server->watches, timeout_ms);
+	const bool closed = closing_flush(&server->closing);
 
 	tell_guard_notes(server);
-	closing_flush(&server->closing);
-	/* What was served may have left something for others: without closers it is closed by now. */
-	if (served > 0 && !server->closing.closers)
+	/*
+	 * Without closers nothing tells that there are descriptors again: try when some were closed, and
+	 * when others were served. What was paused in this turn waits for the next, or it would never.
+	 */
+	if (closed || (paused && served > 0 && !server->closing.closers))
 		watches_unpause(server->watches);
 	return served;
 }
@@ -217,13 +221,15 @@ static bool has_bit(const uint8_t *bits, int fd)
 	return bits[fd / 8] & (1u << (fd % 8));
 }
 
-int server_seal(struct server *server)
+void server_seal(struct server *server)
 {
+	watches_close(server->watches);
+	close(server->descriptors);
+	server->descriptors = -1;
+	atomic_store(&server->state->epoll, -1);
+	atomic_store(&server->state->descriptors, -1);
 	for (size_t fd = 0; fd < server->max_fds; fd++)
 		set_bit(server->permanent, (int)fd, fcntl((int)fd, F_GETFD) >= 0);
-	set_bit(server->permanent, server->state->epoll, false);
-	set_bit(server->permanent, server->state->descriptors, false);
-	return 0;
 }
 
 void server_mark(void *context, int fd)
@@ -237,9 +243,13 @@ void server_mark(void *context, int fd)
 		server->highest_known = fd;
 }
 
-/* Record one's own descriptor in place of the process's before, which is found to be nobody's. */
-static void replace_own(_Atomic int *slot, int fd)
+/*
+ * Record one's own descriptor in place of the process's before, which is closed. A process that dies in
+ * between leaves a slot whose descriptor is marked already, and stays open until server_sort_out().
+ */
+static void replace_own(struct server *server, _Atomic int *slot, int fd)
 {
+	closing_add(&server->closing, atomic_load(slot), CLOSING_OWNER_UNKNOWN);
 	atomic_store(slot, fd);
 }
 
@@ -247,16 +257,16 @@ int server_renew(struct server *server, bool crashed)
 {
 	int error = arena_populate(server->arena);
 
-	if (!error) {
+	if (!error)
+		error = closing_renew(&server->closing);
+	if (!error)
 		error = watches_renew(server->watches);
-		error = error < 0 ? error : 0;
-	}
 	if (!error)
 		error = open_descriptors(server);
 	if (error)
 		return error;
-	replace_own(&server->state->epoll, watches_fd(server->watches));
-	replace_own(&server->state->descriptors, server->descriptors);
+	replace_own(server, &server->state->epoll, watches_fd(server->watches));
+	replace_own(server, &server->state->descriptors, server->descriptors);
 	server->rules.own_user = geteuid();
 	if (crashed)
 		note_crash(server);

@@ -16,7 +16,7 @@
  *	holder		holder, worker, closers
  *
  * The rule: the worker makes no call whose duration somebody else decides, does no work for a message
- * that a client can multiply, and waits for nobody. docs/decisions/0015 lists every call.
+ * that a client can multiply, and waits for nobody. docs/decisions/0032 lists every call.
  *
  * What changes while it serves stands in the arena, and every change of it is one store, or such that
  * doing it twice is the same as doing it once. All else is private memory: made before the first worker
@@ -124,13 +124,14 @@ bool server_blames(const struct server *server, const struct wire *wire);
 /* Going on after another process, which died at any instant. */
 
 /*
- * From here on, what is open stays open until the end, but for what server_recover() is told of. Call
- * it when everything is made.
+ * From here on, what is open stays open until the end, but for what server_sort_out() finds to be
+ * nobody's. Call it when everything is made. This process then cannot take turns, before it calls
+ * server_renew().
  */
-int server_seal(struct server *server);
+void server_seal(struct server *server);
 
 /*
- * In a process that goes on, or begins:
+ * In a process that goes on, or begins, before it opens any descriptor:
  *
  *	server_renew()			the watches are empty; crashed: the one before died of itself
  *	... everybody calls closing_forget() for what it has recorded, watches its descriptors again,

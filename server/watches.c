@@ -52,7 +52,8 @@ void watches_destroy(struct watches *watches)
 {
 	if (!watches)
 		return;
-	close(watches->epoll);
+	if (watches->epoll >= 0)
+		close(watches->epoll);
 	free(watches->table);
 	free(watches->again);
 	free(watches);
@@ -63,9 +64,14 @@ int watches_fd(const struct watches *watches)
 	return watches->epoll;
 }
 
+void watches_close(struct watches *watches)
+{
+	close(watches->epoll);
+	watches->epoll = -1;
+}
+
 int watches_renew(struct watches *watches)
 {
-	const int old = watches->epoll;
 	const int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	if (epoll < 0)
@@ -74,9 +80,10 @@ int watches_renew(struct watches *watches)
 	if (watches->room)
 		memset(watches->table, 0, watches->room * sizeof(*watches->table));
 	watches->num_again = 0;
-	watches->unfinished = false;
 	watches->paused = false;
-	return old;
+	/* Whatever the process before has left to be done at the end of its turn. */
+	watches->unfinished = watches->at_end != NULL;
+	return 0;
 }
 
 static int grow(struct watches *watches, int fd)
@@ -194,6 +201,11 @@ void watches_unpause(struct watches *watches)
 		watch->paused = false;
 		tell_kernel(watches, EPOLL_CTL_MOD, (int)fd, watch);
 	}
+}
+
+bool watches_are_paused(const struct watches *watches)
+{
+	return watches->paused;
 }
 
 void watches_at_end(struct watches *watches, bool (*function)(void *context), void *context)

@@ -49,9 +49,12 @@ void watches_destroy(struct watches *watches);
 /* The epoll descriptor, which is readable if a turn has something to do. */
 int watches_fd(const struct watches *watches);
 
+/* Close the epoll descriptor: this process waits for nothing until watches_renew(). */
+void watches_close(struct watches *watches);
+
 /*
- * Leave the epoll set of the process before, which this one was cloned from or shares descriptors
- * with, and begin with an empty one. @return the old descriptor, to be closed, or -errno.
+ * Begin with an empty epoll set, in place of that of the process before, which this one was cloned from
+ * or shares descriptors with. The old one stays open. @return 0 or -errno.
  */
 int watches_renew(struct watches *watches);
 
@@ -75,6 +78,8 @@ void watches_again(struct watches *watches, int fd);
  */
 void watches_pause(struct watches *watches, int fd);
 void watches_unpause(struct watches *watches);
+/* Whether any is paused. */
+bool watches_are_paused(const struct watches *watches);
 
 /*
  * At the end of each turn that served anything or had been asked to: @function does what the turn has

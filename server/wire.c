@@ -122,6 +122,7 @@ void wire_open(struct wire *wire, int fd, enum wire_kind kind)
 	wire->broken = false;
 	wire->reset = false;
 	wire->gave_fds = false;
+	wire->shut = false;
 	atomic_store_explicit(&wire->tx_progress, 0, memory_order_relaxed);
 	atomic_store_explicit(&wire->rx_num_fds, 0, memory_order_relaxed);
 	atomic_store_explicit(&wire->rx_extra, 0, memory_order_relaxed);
@@ -134,8 +135,12 @@ void wire_open(struct wire *wire, int fd, enum wire_kind kind)
 
 void wire_shut_down(struct wire *wire)
 {
-	if (wire->fd >= 0)
-		shutdown(wire->fd, SHUT_RDWR);
+	/* Once: each time makes an event of this socket, even if nothing changes. */
+	if (wire->fd < 0 || wire->shut)
+		return;
+	shutdown(wire->fd, SHUT_RDWR);
+	atomic_signal_fence(memory_order_seq_cst);
+	wire->shut = true;
 }
 
 void wire_close(struct wire *wire, const struct wire_owner *owner)

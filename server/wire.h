@@ -88,6 +88,7 @@ struct wire {
 	bool broken;   /* the peer has broken the rules: receive no more */
 	bool reset;    /* the peer has gone without having read all; what it sent is still there */
 	bool gave_fds; /* the peer may not have taken descriptors that were sent */
+	bool shut;     /* disconnected */
 
 	/* Position of the first byte not yet processed, << 16, plus the step within the message. */
 	_Atomic uint64_t progress;

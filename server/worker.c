@@ -129,14 +129,14 @@ static int listen_to_signals(struct worker *worker)
 static int begin(struct worker *worker, bool crashed)
 {
 	struct server *server = worker->server;
-	int error = listen_to_signals(worker);
+	int error = server_renew(server, crashed); /* before it opens any descriptor */
 
+	if (!error)
+		error = listen_to_signals(worker);
 	if (!error)
 		error = ticks_prepare();
 	if (!error)
 		error = guard_start();
-	if (!error)
-		error = server_renew(server, crashed);
 	if (error)
 		return error;
 	server_mark(server, worker->signals);

@@ -15,8 +15,11 @@
  * with an empty name as the end.
  * The daemon answers anything else with FAILED where it can, and closes the socket. A process that may
  * be no component at all, or finds everything taken, is told so by FAILED as soon as it has connected.
- * While all of the daemon's 256 places are taken, a socket that has opened nothing gives way to a new
- * one. A process that neither reads its eventfd nor leaves it non-blocking may be disconnected.
+ * The daemon has 1,024 places, and one user at most 256 of them. While a user's are taken, or all, a
+ * socket that has opened nothing gives way to a new one. A process that neither reads its eventfd nor
+ * leaves it non-blocking is disconnected; a user whose processes have done so three times within ten
+ * minutes can open nothing for that time. No descriptors go to the daemon: the kernel refuses to send
+ * them, or else the process is disconnected.
  */
 #ifndef CROSSVM_ABI_COMPONENT_H
 #define CROSSVM_ABI_COMPONENT_H

@@ -464,7 +464,8 @@ void component_wait_peer(const struct component *component, uint32_t member, uin
 {
 	const struct crossvm_peer_status *peer = &component->page->peers[member];
 
-	while (__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) != state)
+	while (__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) != state ||
+	       __atomic_load_n(&peer->incarnation, __ATOMIC_ACQUIRE) < incarnation)
 		wait_event(component);
 	assert_int_equal(__atomic_load_n(&peer->incarnation, __ATOMIC_ACQUIRE), incarnation);
 }

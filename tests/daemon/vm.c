@@ -142,26 +142,6 @@ static int attach(struct vm *vm, const struct daemon *daemon, const char *name,
 	return fd;
 }
 
-bool vm_can_interrupt(const struct daemon *daemon, const char *name, const char *connection)
-{
-	const struct vfio_irq_set irqs = {.argsz = sizeof(irqs),
-					  .flags = VFIO_IRQ_SET_DATA_EVENTFD |
-						   VFIO_IRQ_SET_ACTION_TRIGGER,
-					  .index = VFIO_PCI_MSI_IRQ_INDEX,
-					  .count = 1};
-	struct vm vm = {.interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-	struct vfio_user_header answer;
-
-	vm.events = attach(&vm, daemon, name, connection, "events");
-	send_command(vm.events, ++vm.next_id, VFIO_USER_DEVICE_SET_IRQS, 0, &irqs, sizeof(irqs),
-		     vm.interrupt);
-	assert_int_equal(recv(vm.events, &answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
-	assert_int_equal(answer.id, vm.next_id);
-	close(vm.events);
-	close(vm.interrupt);
-	return answer.error == 0;
-}
-
 struct vm vm_attach(const struct daemon *daemon, const char *name, const char *connection)
 {
 	struct vfio_region_info region = {.argsz = 4096, .index = VFIO_PCI_BAR0_REGION_INDEX};
@@ -252,7 +232,8 @@ void vm_wait_peer(const struct vm *vm, uint32_t member, uint32_t state, uint32_t
 {
 	const struct crossvm_peer_status *peer = &vm->page->peers[member];
 
-	while (__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) != state)
+	while (__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) != state ||
+	       __atomic_load_n(&peer->incarnation, __ATOMIC_ACQUIRE) < incarnation)
 		wait_interrupt(vm);
 	assert_int_equal(__atomic_load_n(&peer->incarnation, __ATOMIC_ACQUIRE), incarnation);
 }

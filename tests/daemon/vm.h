@@ -23,8 +23,6 @@ bool vm_is_welcome(const struct daemon *daemon, const char *name);
 /* Attach to both functions, map the status page, set the MSI's eventfd. */
 struct vm vm_attach(const struct daemon *daemon, const char *name, const char *connection);
 void vm_detach(struct vm *vm);
-/* Attach to the events function alone: whether the daemon takes an eventfd for its MSI. */
-bool vm_can_interrupt(const struct daemon *daemon, const char *name, const char *connection);
 
 /* The guest stores to a register; posted, as QEMU does, or with an answer. */
 void vm_write_register(struct vm *vm, uint32_t offset, uint32_t value, bool posted);

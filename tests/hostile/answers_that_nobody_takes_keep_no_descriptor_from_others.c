@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #define DAEMON                  "61000"
+#define COMPONENT               61001u
 #define VMS                     20u
 #define QUESTIONS               400u
 #define SPARE                   500u /* clients that may not have been accepted yet */
@@ -41,11 +42,11 @@ static void start(struct daemon *daemon, char *system)
 	end = stpcpy(system, "components: [{name: a, user: 61001}, {name: b}, {name: c}]\nvms:\n");
 	for (unsigned int i = 0; i < VMS; i++)
 		end += sprintf(end, "- {name: v%u}\n", i);
-	end = stpcpy(end,
-		     "connections:\n"
-		     "- {name: bell, members: [{component: a}, {component: b}, {component: c}]}\n"
-		     "- {name: ring, doorbell: true, members: [{vm: v0}, {vm: v1}]}\n"
-		     "- {name: link, dataport: 4 KiB, members: [");
+	end = stpcpy(end, "connections:\n"
+			  "- {name: bell, members: [{component: b}, {component: c}]}\n"
+			  "- {name: other, members: [{component: a}, {component: b}]}\n"
+			  "- {name: ring, doorbell: true, members: [{vm: v0}, {vm: v1}]}\n"
+			  "- {name: link, dataport: 4 KiB, members: [");
 	for (unsigned int i = 0; i < VMS; i++)
 		end += sprintf(end, "%s{vm: v%u, access: read-write}", i > 0 ? ", " : "", i);
 	strcpy(end, "]}\n");
@@ -137,6 +138,7 @@ static void descriptors_of_regions(void **state)
 	for (unsigned int i = 0; i < VMS - 1; i++) {
 		snprintf(name, sizeof(name), "v%u.link.memory", i);
 		fds[i] = hostile_qemu(daemon, name);
+		assert_true(fds[i] >= 0);
 	}
 	for (unsigned int round = 0; round < QUESTIONS; round++)
 		for (unsigned int i = 0; i < VMS - 1; i++) {
@@ -151,26 +153,20 @@ static void descriptors_of_regions(void **state)
 	hostile_stop(daemon);
 }
 
-/*
- * They open, break the protocol, and keep the socket, in which the answer is with its descriptors. All of
- * one user: it runs out of places, and nobody else of anything.
- */
-static void keep_answers(const struct daemon *daemon)
+/* They open, break the protocol, and keep the socket, in which the answer is with its descriptors. */
+static void open_and_keep(const struct daemon *daemon)
 {
 	static const char nonsense[4] = "boom";
 	const struct crossvm_component_request request = {.header = {CROSSVM_COMPONENT_MAGIC,
 								     CROSSVM_COMPONENT_VERSION,
 								     CROSSVM_COMPONENT_OPEN},
-							  .connection = "bell",
-							  .component = "a"};
-	const unsigned int count = count_clients(daemon, DESCRIPTORS_OF_ANSWER);
+							  .connection = "other"};
 
-	for (unsigned int i = 0; i < count; i++) {
-		clients[i] = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
-		if (clients[i] < 0)
-			continue;
-		send(clients[i], &request, sizeof(request), MSG_NOSIGNAL);
-		send(clients[i], nonsense, sizeof(nonsense), MSG_NOSIGNAL);
+	for (unsigned int i = count_clients(daemon, DESCRIPTORS_OF_ANSWER); i > 0; i--) {
+		int fd = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
+
+		hostile_send(fd, &request, sizeof(request), NULL, 0);
+		hostile_send(fd, nonsense, sizeof(nonsense), NULL, 0);
 	}
 }
 
@@ -180,7 +176,7 @@ static void answers_of_components(void **state)
 	char system[4096];
 
 	start(daemon, system);
-	hostile_as_user(61001, keep_answers, daemon);
+	hostile_as_user(COMPONENT, open_and_keep, daemon);
 	others_get_descriptors(daemon);
 	hostile_end_users();
 	others_get_descriptors(daemon);

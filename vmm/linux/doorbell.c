@@ -217,8 +217,11 @@ static void part(struct side *side)
 {
 	if (side->greeting->fd < 0)
 		return;
+	/* Once: each time makes an event of this socket. If it dies here, the next process finds it shut. */
+	if (!side->greeting->parting)
+		shutdown(side->greeting->fd, SHUT_RDWR);
+	atomic_signal_fence(memory_order_seq_cst);
 	side->greeting->parting = true;
-	shutdown(side->greeting->fd, SHUT_RDWR);
 	if (has_taken_all(side))
 		close_client(side);
 	else
