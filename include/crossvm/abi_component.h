@@ -18,6 +18,9 @@
  * While all of the daemon's 256 places are taken, a socket that has opened nothing gives way to a new
  * one. A process that neither reads its eventfd nor leaves it non-blocking may be disconnected.
  */
+#if defined(CROSSVM_COMPONENT_VERSION) && CROSSVM_COMPONENT_VERSION != 1u
+#error "crossvm/next/abi_component.h is included already: include one protocol only"
+#endif
 #ifndef CROSSVM_ABI_COMPONENT_H
 #define CROSSVM_ABI_COMPONENT_H
 
