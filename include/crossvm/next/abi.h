@@ -248,7 +248,8 @@ struct crossvm_host_page {
 	uint32_t access; /* CROSSVM_ACCESS_* */
 	uint64_t dataport_bytes;
 	uint64_t direct_offset; /* of the direct pages from the dataport's beginning */
-	uint8_t reserved0[8];
+	uint32_t direct_page;   /* which of the direct pages is this member's: 0 or 1 */
+	uint32_t reserved0;
 	uint8_t name[CROSSVM_NAME_BYTES]; /* of the connection */
 	uint8_t reserved1[16];
 	uint8_t hint[CROSSVM_HINT_BYTES]; /* as CROSSVM_REG_HINT; here from revision 3 on */
@@ -282,13 +283,16 @@ struct crossvm_host_page {
  * the new count, a kick. The next owner of the seat goes on from what it finds. Seat 0 is the
  * driver's.
  *
- * The sum of all words of a member is how many events it has emitted. Readers keep, for each word,
- * the largest value that they have seen; a value that is not larger, by signed difference, is no
- * news.
+ * The sum of all words of a member is how many events it has emitted. A host keeps, for each word,
+ * the largest value that it has seen; by signed difference, a value that is not larger is no news. A
+ * reader of a direct page adds the words up as they are; a sum that goes back is -EPROTO.
+ *
+ * EMIT is for all other members, SEND for the receivers of the member's rings, RECEIVE for the
+ * senders of the rings that the member receives: a host counts each for all, and wakes those only.
  */
-#define CROSSVM_COUNT_EMIT    0u /* crossvm_connection_emit(), and others that take no part */
-#define CROSSVM_COUNT_SEND    1u /* by the holder of the sending half */
-#define CROSSVM_COUNT_RECEIVE 2u /* by the holder of the receiving half */
+#define CROSSVM_COUNT_EMIT    0u /* written by any thread that has the seat, see device.md */
+#define CROSSVM_COUNT_SEND    1u /* written by the holder of the sending half alone */
+#define CROSSVM_COUNT_RECEIVE 2u /* written by the holder of the receiving half alone */
 #define CROSSVM_COUNTS        3u
 
 struct crossvm_seat {
@@ -333,9 +337,9 @@ struct crossvm_member_page {
 
 /*
  * Direct pages, for a connection of two members with CROSSVM_FEATURE_DIRECT: behind the dataport, at
- * direct_offset, one page for each, that of the lower member id first. They take the place of the
- * counts in the member's page. The other member reads them, and can write them: that deceives only
- * itself.
+ * direct_offset, one page for each. The one that direct_page names is this member's, and takes the
+ * place of the counts in the member's page. The other member reads it, and could write it too: that
+ * deceives only itself.
  */
 struct crossvm_direct_page {
 	uint32_t
@@ -455,7 +459,8 @@ static_assert(offsetof(struct crossvm_host_page, place) == 0x20, "ABI");
 static_assert(offsetof(struct crossvm_host_page, access) == 0x24, "ABI");
 static_assert(offsetof(struct crossvm_host_page, dataport_bytes) == 0x28, "ABI");
 static_assert(offsetof(struct crossvm_host_page, direct_offset) == 0x30, "ABI");
-static_assert(offsetof(struct crossvm_host_page, reserved0) == 0x38, "ABI");
+static_assert(offsetof(struct crossvm_host_page, direct_page) == 0x38, "ABI");
+static_assert(offsetof(struct crossvm_host_page, reserved0) == 0x3c, "ABI");
 static_assert(offsetof(struct crossvm_host_page, name) == 0x40, "ABI");
 static_assert(offsetof(struct crossvm_host_page, reserved1) == 0x70, "ABI");
 static_assert(offsetof(struct crossvm_host_page, hint) == 0x80, "ABI");
