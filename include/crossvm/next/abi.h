@@ -284,8 +284,8 @@ struct crossvm_host_page {
  * driver's.
  *
  * The sum of all words of a member is how many events it has emitted. A host keeps, for each word,
- * the largest value that it has seen; by signed difference, a value that is not larger is no news. A
- * reader of a direct page adds the words up as they are; a sum that goes back is -EPROTO.
+ * the largest value that it has seen; a value that is not larger is no news. A reader of a direct
+ * page adds the words up as they are; a sum that goes back is -EPROTO.
  *
  * EMIT is for all other members, SEND for the receivers of the member's rings, RECEIVE for the
  * senders of the rings that the member receives: a host counts each for all, and wakes those only.
@@ -294,6 +294,12 @@ struct crossvm_host_page {
 #define CROSSVM_COUNT_SEND    1u /* written by the holder of the sending half alone */
 #define CROSSVM_COUNT_RECEIVE 2u /* written by the holder of the receiving half alone */
 #define CROSSVM_COUNTS        3u
+
+/*
+ * No word is believed from here on: at a million events a second that is 35 years. So a sum of all
+ * words of all members stays below 2^63, and no member can make a total of others go back.
+ */
+#define CROSSVM_COUNT_LIMIT (1ull << 50)
 
 struct crossvm_seat {
 	uint64_t emitted[CROSSVM_COUNTS];
@@ -425,12 +431,10 @@ static inline uint64_t crossvm_claim_left(uint64_t before)
 	return before & ~(CROSSVM_CLAIM_HELD | CROSSVM_CLAIM_GUARDED | CROSSVM_CLAIM_SEAT_MASK);
 }
 
-/* How many events a word adds to what a reader has seen of it: 0 if it is not larger. */
+/* How many events a word adds to what a host has seen of it: 0 if it is not larger, or is too large. */
 static inline uint64_t crossvm_count_news(uint64_t seen, uint64_t now)
 {
-	uint64_t news = now - seen;
-
-	return news >> 63 ? 0 : news;
+	return now <= seen || now >= CROSSVM_COUNT_LIMIT ? 0 : now - seen;
 }
 
 /* Every field has its place: a compiler that disagrees cannot build this. */
@@ -516,6 +520,9 @@ static_assert(CROSSVM_DIRECT_BYTES == CROSSVM_DIRECT_MEMBERS * CROSSVM_PAGE_BYTE
 static_assert(CROSSVM_HOST_PAGES_BYTES + CROSSVM_PAGE_BYTES == CROSSVM_MEMBER_MEMORY_BYTES, "ABI");
 static_assert(CROSSVM_SINGLE_MEMBER_OFFSET + CROSSVM_MEMBER_MEMORY_BYTES == 0x4000u, "ABI");
 static_assert(CROSSVM_MAX_MEMBERS <= 64, "a bit for each member");
+static_assert(CROSSVM_COUNT_LIMIT * CROSSVM_MAX_MEMBERS * CROSSVM_MAX_SEATS * CROSSVM_COUNTS <
+		      1ull << 63,
+	      "no sum goes back");
 static_assert(CROSSVM_IVSHMEM_POSITION(CROSSVM_MAX_PLACE, 1u) <= 0xffffu, "a position has 16 bits");
 
 #endif

@@ -92,7 +92,10 @@
  * CLOSED       this side takes no part any more
  * EPOCH        bits 8 to 31: plus one when the side goes to sleep for the first time after it was
  *              kicked or had news; going to sleep again after a deadline leaves it as it is
- * INCARNATION  bits 32 to 63: of the claim that this side holds; 0: nobody ever came
+ * INCARNATION  bits 32 to 63: plus one with each attach, never 0; 0: nobody ever came
+ *
+ * A new holder goes on from the word that it finds, epoch and incarnation alike, so that no word that
+ * the other side has seen comes again.
  */
 #define CROSSVM_SIDE_SLEEPING          UINT64_C(0x1)
 #define CROSSVM_SIDE_CLOSED            UINT64_C(0x2)
