@@ -90,6 +90,8 @@
  *
  * SLEEPING     this side sleeps, or is about to: kick it when there is news
  * CLOSED       this side takes no part any more
+ * FORMAT_ASKED this side wants to format the ring: do not attach
+ * FORMATTING   it is doing so
  * EPOCH        bits 8 to 31: plus one when the side goes to sleep for the first time after it was
  *              kicked or had news; going to sleep again after a deadline leaves it as it is
  * INCARNATION  bits 32 to 63: plus one with each attach, never 0; 0: nobody ever came
@@ -99,6 +101,8 @@
  */
 #define CROSSVM_SIDE_SLEEPING          UINT64_C(0x1)
 #define CROSSVM_SIDE_CLOSED            UINT64_C(0x2)
+#define CROSSVM_SIDE_FORMAT_ASKED      UINT64_C(0x4)
+#define CROSSVM_SIDE_FORMATTING        UINT64_C(0x8)
 #define CROSSVM_SIDE_EPOCH             UINT64_C(0x100) /* one of them */
 #define CROSSVM_SIDE_EPOCH_MASK        UINT64_C(0xffffff00)
 #define CROSSVM_SIDE_INCARNATION_SHIFT 32

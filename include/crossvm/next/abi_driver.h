@@ -34,7 +34,8 @@
  * DIRECT     the two direct pages; needs a file opened for writing to be mapped so
  * DATAPORT   the dataport, in its exact size, as the member's access says
  *
- * PAGE, REGISTERS and a writable DIRECT are not inherited by fork().
+ * PAGE, REGISTERS and a writable DIRECT are not inherited by fork(). PREFAULT, added to an offset,
+ * maps all of it at once, for programs that must not fault later.
  */
 #define CROSSVM_MMAP_UNIT      0x1000000000ull /* 64 GiB */
 #define CROSSVM_MMAP_HOST      (0u * CROSSVM_MMAP_UNIT)
@@ -42,6 +43,7 @@
 #define CROSSVM_MMAP_REGISTERS (2u * CROSSVM_MMAP_UNIT)
 #define CROSSVM_MMAP_DIRECT    (3u * CROSSVM_MMAP_UNIT)
 #define CROSSVM_MMAP_DATAPORT  (4u * CROSSVM_MMAP_UNIT)
+#define CROSSVM_MMAP_PREFAULT  0x800000000ull /* 32 GiB */
 
 /* INFO: how to use this device. What the connection is stands in the host page. */
 struct crossvm_driver_info {
@@ -108,7 +110,9 @@ struct crossvm_driver_emit {
  * anything from another. timeout_ns: 0: only look; negative: no limit. IGNORE_PEERS: only the total.
  *
  * WATCH: from now on poll() says POLLIN while the total or the generation is not the one given, and
- * POLLERR once the device is gone. Each open file has one such cursor; timeout_ns is not used.
+ * POLLERR once the device is gone. Each open file has one such cursor; timeout_ns is not used. Without
+ * one, poll() says nothing but POLLERR. The total is that of the member: total_events, or with
+ * CROSSVM_FEATURE_DIRECT the sum of the other member's words.
  */
 #define CROSSVM_WAIT_IGNORE_PEERS 0x1u
 
