@@ -32,10 +32,11 @@
  * REGISTERS  one page in which a 32-bit store to KICK_OFFSET kicks the host; needs a file opened for
  *            writing; not there (ENXIO) if the transport has no page to itself for it
  * DIRECT     the two direct pages; needs a file opened for writing to be mapped so
+ * ANCHOR     a page of zeros that stands for the calling process, read only; claims need it
  * DATAPORT   the dataport, in its exact size, as the member's access says
  *
- * PAGE, REGISTERS and a writable DIRECT are not inherited by fork(). PREFAULT, added to an offset,
- * maps all of it at once, for programs that must not fault later.
+ * PAGE, REGISTERS, ANCHOR and a writable DIRECT are not inherited by fork(). PREFAULT, added to an
+ * offset, maps all of it at once, for programs that must not fault later.
  */
 #define CROSSVM_MMAP_UNIT      0x1000000000ull /* 64 GiB */
 #define CROSSVM_MMAP_HOST      (0u * CROSSVM_MMAP_UNIT)
@@ -43,6 +44,7 @@
 #define CROSSVM_MMAP_REGISTERS (2u * CROSSVM_MMAP_UNIT)
 #define CROSSVM_MMAP_DIRECT    (3u * CROSSVM_MMAP_UNIT)
 #define CROSSVM_MMAP_DATAPORT  (4u * CROSSVM_MMAP_UNIT)
+#define CROSSVM_MMAP_ANCHOR    (5u * CROSSVM_MMAP_UNIT)
 #define CROSSVM_MMAP_PREFAULT  0x800000000ull /* 32 GiB */
 
 /* INFO: how to use this device. What the connection is stands in the host page. */
@@ -68,8 +70,9 @@ struct crossvm_driver_info {
 #define CROSSVM_INTERRUPT_EDGE  1u /* MSI, MSI-X, or an edge of a device tree */
 #define CROSSVM_INTERRUPT_LEVEL 2u /* INTx, or a level of a device tree */
 
-#define CROSSVM_DRIVER_PAGES 0x1u /* the dataport has struct pages: O_DIRECT, io_uring, vmsplice */
-#define CROSSVM_DRIVER_HUGE  0x2u /* the dataport is mapped by large pages if it is aligned */
+#define CROSSVM_DRIVER_PAGES  0x1u /* the dataport has struct pages: O_DIRECT, io_uring, vmsplice */
+#define CROSSVM_DRIVER_COUNTS 0x4u /* PAGE can be mapped; otherwise emit by EMIT */
+#define CROSSVM_DRIVER_HUGE   0x2u /* the dataport is mapped by large pages if it is aligned */
 
 /*
  * SEAT: take a seat for this open file, from now until its last release. The seat's counts are in
@@ -83,8 +86,8 @@ struct crossvm_driver_seat {
 
 /*
  * CLAIM: take part. All the halves asked for, or -EBUSY and none; then holder_pid and holder_name say
- * who holds them (0 and "": nobody of this pid namespace). Needs a seat, and the mapping PAGE (or
- * DIRECT) in the calling process: the claim ends when that mapping, or the open file, goes.
+ * who holds them (0 and "": nobody of this pid namespace). Needs a seat, and the mapping ANCHOR in
+ * the calling process: the claim ends when that mapping, or the open file, goes.
  * RELEASE: give halves back; halves that are not held are left out. incarnation is that of each half.
  * A process that has an open file only by fork() gets -ESTALE from both.
  */
