@@ -7,8 +7,9 @@
  * include/crossvm/abi.h.
  *
  * All registers and fields are little-endian and naturally aligned. A field has one writer. Fields
- * and bits that this file does not name are reserved: their writer stores zero, their reader ignores
- * them. The Linux kernel includes this file too, so it uses nothing but fixed-width integers.
+ * and bits that this file does not name are reserved: their writer stores zero, their reader
+ * ignores them. The Linux kernel includes this file too, so it uses nothing but fixed-width
+ * integers.
  */
 #if defined(CROSSVM_ABI_VERSION) && CROSSVM_ABI_VERSION != 3u
 #error "crossvm/abi.h of an older revision is included already: include one revision only"
@@ -30,8 +31,8 @@
 #endif
 
 /*
- * The magic is that of revision 2, and stands where revision 2 has it, so that software for revision
- * 2 recognises the device, reads the version, and says which of the two must be updated.
+ * The magic is that of revision 2, and stands where revision 2 has it, so that software for
+ * revision 2 recognises the device, reads the version, and says which of the two must be updated.
  */
 #define CROSSVM_ABI_VERSION 3u
 #define CROSSVM_ABI_MAGIC   0x324d5658u /* "XVM2" */
@@ -75,8 +76,9 @@
 #define CROSSVM_MEMBER_BAR_BYTES    0x4000u /* of a BAR that has nothing but member memory */
 
 /*
- * BARs, split layout: the events function has one page of registers, which trap; the memory function
- * has the member memory and the dataport, 64-bit prefetchable and absent if there is no dataport.
+ * BARs, split layout: the events function has one page of registers, which trap; the memory
+ * function has the member memory and the dataport, 64-bit prefetchable and absent if there is no
+ * dataport.
  */
 #define CROSSVM_BAR_REGISTERS 0u
 #define CROSSVM_BAR_MEMBER    0u
@@ -93,9 +95,9 @@
 
 /*
  * Registers, 32 bits each, in the first page of BAR0 of the events function. An access of any width
- * and offset acts on every register that it touches, lowest first. Anything not listed reads as zero
- * and ignores writes. Guests use aligned 32-bit loads and stores. Registers 0x00 to 0x37 are those
- * of revision 1 and act as revision 1 says.
+ * and offset acts on every register that it touches, lowest first. Anything not listed reads as
+ * zero and ignores writes. Guests use aligned 32-bit loads and stores. Registers 0x00 to 0x37 are
+ * those of revision 1 and act as revision 1 says.
  *
  * EMIT            w: any write emits one event; the host counts it (revision 1)
  * EVENT_COUNT     r: events not yet acknowledged, saturating at 2^32-1 (revision 1)
@@ -220,8 +222,8 @@ struct crossvm_ring_plan {
 
 /*
  * Why a connection has ended for this member. REMOVED: it, or the member, was taken out of the
- * system. REPLACED: it has a new dataport; open it again. HOST: the host has left. STAND_IN: this is
- * the page that the driver gives to processes whose device was taken away. Anything but 0 is
+ * system. REPLACED: it has a new dataport; open it again. HOST: the host has left. STAND_IN: this
+ * is the page that the driver gives to processes whose device was taken away. Anything but 0 is
  * -ENODEV, and HOST is -EPIPE.
  */
 #define CROSSVM_GONE_NOT      0u
@@ -231,8 +233,8 @@ struct crossvm_ring_plan {
 #define CROSSVM_GONE_STAND_IN 4u
 
 /*
- * The host's two pages. The host alone writes them and never reads them back: what a guest stores
- * there deceives that guest and nobody else. Each 64-bit field is stored and loaded as one.
+ * The host's two pages. The host alone writes them and never acts on what it finds there: what a
+ * guest stores there deceives that guest and nobody else. Each 64-bit field is stored and loaded as one.
  */
 struct crossvm_host_page {
 	/* Constant while the device is there. */
@@ -279,8 +281,8 @@ struct crossvm_host_page {
 
 /*
  * Counts of events. A seat belongs to one open file of a member at a time, from its open to its
- * release. Each of its words has one writer, which only ever adds: a release fence, a plain store of
- * the new count, a kick. The next owner of the seat goes on from what it finds. Seat 0 is the
+ * release. Each of its words has one writer, which only ever adds: a release fence, a plain store
+ * of the new count, a kick. The next owner of the seat goes on from what it finds. Seat 0 is the
  * driver's.
  *
  * The sum of all words of a member is how many events it has emitted. A host keeps, for each word,
@@ -342,10 +344,10 @@ struct crossvm_member_page {
 };
 
 /*
- * Direct pages, for a connection of two members with CROSSVM_FEATURE_DIRECT: behind the dataport, at
- * direct_offset, one page for each. The one that direct_page names is this member's, and takes the
- * place of the counts in the member's page. The other member reads it, and could write it too: that
- * deceives only itself.
+ * Direct pages, for a connection of two members with CROSSVM_FEATURE_DIRECT: behind the dataport,
+ * at direct_offset, one page for each. The one that direct_page names is this member's, and takes
+ * the place of the counts in the member's page. The other member reads it, and could write it too:
+ * that deceives only itself.
  */
 struct crossvm_direct_page {
 	uint32_t
@@ -431,7 +433,7 @@ static inline uint64_t crossvm_claim_left(uint64_t before)
 	return before & ~(CROSSVM_CLAIM_HELD | CROSSVM_CLAIM_GUARDED | CROSSVM_CLAIM_SEAT_MASK);
 }
 
-/* How many events a word adds to what a host has seen of it: 0 if it is not larger, or is too large. */
+/* How many events a word adds to what a host has seen of it: 0 if it is not larger, or too large. */
 static inline uint64_t crossvm_count_news(uint64_t seen, uint64_t now)
 {
 	return now <= seen || now >= CROSSVM_COUNT_LIMIT ? 0 : now - seen;

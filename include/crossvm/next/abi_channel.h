@@ -41,8 +41,8 @@
 #define CROSSVM_PAYLOAD_LIMIT (UINT64_C(1) << 62)
 
 /*
- * A slot is one 64-bit word. Its release store is the publication: there is no head word. The lap in
- * its upper 16 bits tells a slot of this lap from one of the lap before.
+ * A slot is one 64-bit word. Its release store is the publication: there is no head word. The lap
+ * in its upper 16 bits tells a slot of this lap from one of the lap before.
  *
  * The first slot of a message, its head, has a kind and a count. A head may be followed by MORE
  * slots, which have 48 bits of contents each. They are stored before their head.
@@ -96,8 +96,8 @@
  *              kicked or had news; going to sleep again after a deadline leaves it as it is
  * INCARNATION  bits 32 to 63: plus one with each attach, never 0; 0: nobody ever came
  *
- * A new holder goes on from the word that it finds, epoch and incarnation alike, so that no word that
- * the other side has seen comes again.
+ * A new holder goes on from the word that it finds, epoch and incarnation alike, so that no word
+ * that the other side has seen comes again.
  */
 #define CROSSVM_SIDE_SLEEPING          UINT64_C(0x1)
 #define CROSSVM_SIDE_CLOSED            UINT64_C(0x2)
@@ -109,9 +109,9 @@
 
 /*
  * Fence modes: what orders a sender's publication before its look whether the receiver sleeps.
- * FENCED: a full fence in the sender. MEMBARRIER: none; the receiver makes all processors fence when
- * it goes to sleep. LEASE: none; the receiver sleeps in rounds and looks again in each. POLLING:
- * nobody sleeps.
+ * FENCED: a full fence in the sender. MEMBARRIER: none; the receiver makes all processors fence
+ * when it goes to sleep. LEASE: none; the receiver sleeps in rounds and looks again in each.
+ * POLLING: nobody sleeps.
  *
  * A sender's word has the mode that it uses, a receiver's a mask of the modes that it can cope with
  * (bit n: mode n), each with the incarnation in bits 32 to 63.
@@ -159,8 +159,8 @@ struct crossvm_abi_checkpoint {
 };
 
 /*
- * What the sender may overwrite: slots below claim_slot and payload below claim_payload. Stored, with
- * a store fence after it, before the sender writes that far.
+ * What the sender may overwrite: slots below claim_slot and payload below claim_payload. Stored,
+ * with a store fence after it, before the sender writes that far.
  */
 struct crossvm_abi_claim_line {
 	uint64_t claim_slot;
@@ -301,7 +301,7 @@ static inline uint64_t crossvm_ring_payload_bytes(uint64_t ring_bytes, unsigned 
 	return ring_bytes < used ? 0 : (ring_bytes - used) & ~(CROSSVM_PAYLOAD_ALIGN - 1);
 }
 
-/* The logarithm that a plan has unless the system file says otherwise: a fifth of the room at most. */
+/* The logarithm that a plan has unless the system file says otherwise: a fifth of the room. */
 static inline unsigned int crossvm_ring_slots_log2(uint64_t ring_bytes)
 {
 	unsigned int log2 = CROSSVM_SLOTS_LOG2_MIN;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Version 2 of the ABI between a component and crossvmd: messages on the daemon's component socket, a
- * Unix socket of type SOCK_SEQPACKET, and the memory and descriptors that they hand over.
+ * Version 2 of the ABI between a component and crossvmd: messages on the daemon's component socket,
+ * a Unix socket of type SOCK_SEQPACKET, and the memory and descriptors that they hand over.
  * docs/next/components.md is the specification.
  *
  * Decided, not built yet. When the last part has moved to it, this file takes the place of
@@ -9,10 +9,10 @@
  *
  * Integers are in host byte order. The first eight bytes of a header are the same in all versions.
  *
- * Messages can grow: 'bytes' in the header is how long the sender's message is. A receiver that knows
- * a longer one takes what is missing for zeros; one that knows a shorter one refuses the message if
- * a byte behind what it knows is not zero. A bit that the daemon does not know is refused
- * (-EOPNOTSUPP) in 'required' and 'flags', and ignored in 'wanted'.
+ * Messages can grow: 'bytes' in the header is how long the sender's message is. A receiver that
+ * knows a longer one takes what is missing for zeros; one that knows a shorter one refuses the
+ * message if a byte behind what it knows is not zero. A bit that the daemon does not know is
+ * refused (-EOPNOTSUPP) in 'required' and 'flags', and ignored in 'wanted'.
  */
 #if defined(CROSSVM_COMPONENT_VERSION) && CROSSVM_COMPONENT_VERSION != 2u
 #error "crossvm/abi_component.h of an older version is included already: include one version only"
@@ -30,8 +30,8 @@
 #define CROSSVM_COMPONENT_MAGIC   0x434d5658u /* "XVMC" */
 
 /*
- * In the daemon's socket directory, and that directory unless the daemon is told another; the default
- * of a daemon that an ordinary user starts is $XDG_RUNTIME_DIR/crossvm.
+ * In the daemon's socket directory, and that directory unless the daemon is told another; the
+ * default of a daemon that an ordinary user starts is $XDG_RUNTIME_DIR/crossvm.
  */
 #define CROSSVM_COMPONENT_SOCKET_NAME "component.socket"
 #define CROSSVM_COMPONENT_SOCKET_DIR  "/run/crossvm"
@@ -63,8 +63,8 @@ struct crossvm_component_header {
 /*
  * OPEN: open a connection as a member. Answered by OPENED, or by FAILED.
  *
- * OBSERVE: only look: no member's page, no claims, and peers do not see it. PROXY: stand for a member
- * of another host, which the system file lets this process do.
+ * OBSERVE: only look: no member's page, no claims, and peers do not see it. PROXY: stand for a
+ * member of another host, which the system file lets this process do.
  */
 #define CROSSVM_COMPONENT_OBSERVE   0x1u
 #define CROSSVM_COMPONENT_PROXY_FOR 0x2u
@@ -140,9 +140,9 @@ struct crossvm_component_claim {
 };
 
 /*
- * PROXY: how the member is that this open stands for. No answer; the latest one holds. A token is any
- * number that changes when the member over there begins anew (life) or when the half over there gets
- * another holder (claim); 0: not there, not held.
+ * PROXY: how the member is that this open stands for. No answer; the latest one holds. A token is
+ * any number that changes when the member over there begins anew (life) or when the half over there
+ * gets another holder (claim); 0: not there, not held.
  */
 struct crossvm_component_proxy {
 	struct crossvm_component_header header;

@@ -8,9 +8,9 @@
  *
  * Structs can grow. The driver looks at type and number of a command and takes the size from the
  * command itself: fields that an older program does not send are zero; if a program sends more than
- * the driver knows, the rest must be zero, or the call fails with E2BIG. What the driver writes back
- * is cut to the program's size, and zeros fill what the driver does not know. A bit in 'flags' that
- * the driver does not know is EOPNOTSUPP.
+ * the driver knows, the rest must be zero, or the call fails with E2BIG. What the driver writes
+ * back is cut to the program's size, and zeros fill what the driver does not know. A bit in 'flags'
+ * that the driver does not know is EOPNOTSUPP.
  */
 #ifndef CROSSVM_ABI_DRIVER_H
 #define CROSSVM_ABI_DRIVER_H
@@ -29,8 +29,8 @@
  *
  * HOST       the two host pages; read only
  * PAGE       the member's page, for a program's own counts; needs a file opened for writing
- * REGISTERS  one page in which a 32-bit store to KICK_OFFSET kicks the host; needs a file opened for
- *            writing; not there (ENXIO) if the transport has no page to itself for it
+ * REGISTERS  one page in which a 32-bit store to KICK_OFFSET kicks the host; needs a file opened
+ *            for writing; not there (ENXIO) if the transport has no page to itself for it
  * DIRECT     the two direct pages; needs a file opened for writing to be mapped so
  * ANCHOR     a page of zeros that stands for the calling process, read only; claims need it
  * DATAPORT   the dataport, in its exact size, as the member's access says
@@ -71,13 +71,13 @@ struct crossvm_driver_info {
 #define CROSSVM_INTERRUPT_LEVEL 2u /* INTx, or a level of a device tree */
 
 #define CROSSVM_DRIVER_PAGES  0x1u /* the dataport has struct pages: O_DIRECT, io_uring, vmsplice */
-#define CROSSVM_DRIVER_COUNTS 0x4u /* PAGE can be mapped; otherwise emit by EMIT */
 #define CROSSVM_DRIVER_HUGE   0x2u /* the dataport is mapped by large pages if it is aligned */
+#define CROSSVM_DRIVER_COUNTS 0x4u /* PAGE can be mapped; otherwise emit by EMIT */
 
 /*
  * SEAT: take a seat for this open file, from now until its last release. The seat's counts are in
- * the mapping PAGE, or, with CROSSVM_FEATURE_DIRECT, in this member's page of DIRECT. -ENOSPC: all are
- * taken; emit by EMIT. Calling it again gives the same seat.
+ * the mapping PAGE, or, with CROSSVM_FEATURE_DIRECT, in this member's page of DIRECT. -ENOSPC: all
+ * are taken; emit by EMIT. Calling it again gives the same seat.
  */
 struct crossvm_driver_seat {
 	uint32_t seat;
@@ -85,11 +85,11 @@ struct crossvm_driver_seat {
 };
 
 /*
- * CLAIM: take part. All the halves asked for, or -EBUSY and none; then holder_pid and holder_name say
- * who holds them (0 and "": nobody of this pid namespace). Needs a seat, and the mapping ANCHOR in
- * the calling process: the claim ends when that mapping, or the open file, goes.
- * RELEASE: give halves back; halves that are not held are left out. incarnation is that of each half.
- * A process that has an open file only by fork() gets -ESTALE from both.
+ * CLAIM: take part. All the halves asked for, or -EBUSY and none; then holder_pid and holder_name
+ * say who holds them (0 and "": nobody of this pid namespace). Needs a seat, and the mapping ANCHOR
+ * in the calling process: the claim ends when that mapping, or the open file, goes.
+ * RELEASE: give halves back; halves that are not held are left out. incarnation is that of each
+ * half. A process that has an open file only by fork() gets -ESTALE from both.
  */
 #define CROSSVM_DRIVER_SEND    0x1u
 #define CROSSVM_DRIVER_RECEIVE 0x2u
@@ -110,12 +110,13 @@ struct crossvm_driver_emit {
 /*
  * WAIT: until the total or the generation is not the one given, a deadline passes (-ETIMEDOUT), a
  * signal comes (-EINTR), or the device is gone (-ENODEV). The cursor is the caller's: no wait takes
- * anything from another. timeout_ns: 0: only look; negative: no limit. IGNORE_PEERS: only the total.
+ * anything from another. timeout_ns: 0: only look; negative: no limit. IGNORE_PEERS: only the
+ * total.
  *
  * WATCH: from now on poll() says POLLIN while the total or the generation is not the one given, and
- * POLLERR once the device is gone. Each open file has one such cursor; timeout_ns is not used. Without
- * one, poll() says nothing but POLLERR. The total is that of the member: total_events, or with
- * CROSSVM_FEATURE_DIRECT the sum of the other member's words.
+ * POLLERR once the device is gone. Each open file has one such cursor; timeout_ns is not used.
+ * Without one, poll() says nothing but POLLERR. The total is that of the member: total_events, or
+ * with CROSSVM_FEATURE_DIRECT the sum of the other member's words.
  */
 #define CROSSVM_WAIT_IGNORE_PEERS 0x1u
 
