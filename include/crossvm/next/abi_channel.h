@@ -132,7 +132,7 @@ struct crossvm_abi_hello {
 	uint64_t version;
 	uint64_t bytes;      /* of the whole ring or register */
 	uint64_t slots_log2; /* as in the plan */
-	uint64_t serial;     /* of the plan's entry */
+	uint64_t serial;     /* of the plan's entry; not compared */
 	uint64_t reserved[3];
 };
 
