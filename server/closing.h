@@ -33,7 +33,7 @@
 
 #include "server/arena.h"
 
-#define CLOSERS           16u
+#define CLOSERS           48u
 #define CLOSERS_PER_OWNER 3u
 
 /* Who sent a descriptor: a number that the program gives to each client that it tells apart. */
