@@ -38,23 +38,6 @@ static void clients_end(struct clients *clients)
 	vm_detach(&clients->w);
 }
 
-/* The daemon's processes but the first. */
-static size_t list_children(const struct daemon *daemon, pid_t *children, size_t room)
-{
-	char path[96];
-	size_t count = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon->pid,
-		 (int)daemon->pid);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	while (count < room && fscanf(file, "%d", &children[count]) == 1)
-		count++;
-	fclose(file);
-	return count;
-}
-
 static void signals_to_others_end_nothing(void **state)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -63,7 +46,7 @@ static void signals_to_others_end_nothing(void **state)
 
 	for (unsigned int i = 0; i < 3 * sizeof(signals) / sizeof(signals[0]); i++) {
 		pid_t children[8];
-		size_t count = list_children(daemon, children, 8);
+		size_t count = daemon_processes(daemon, "crossvmd:", children, 8);
 
 		for (size_t j = 0; j < count; j++)
 			kill(children[j], signals[i % 3]);
