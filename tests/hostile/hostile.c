@@ -21,9 +21,9 @@
 #define QEMU_PATIENCE_MS 20000
 #define ROUNDS           200
 #define ROUND_US         500
-#define FULL_QUEUE_MS    1000
-#define ATTEMPTS         10
-#define ATTEMPT_MS       200
+#define FULL_QUEUE_MS    200
+#define ATTEMPTS         3
+#define ATTEMPT_MS       100
 #define MAX_USERS        64u
 #define MAX_FDS          253u /* of a message, as the kernel has it */
 
