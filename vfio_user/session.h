@@ -95,6 +95,12 @@ struct vfio_user_session {
 	uint64_t unmasked; /* what was read from unmask and not yet acted on */
 };
 
+/*
+ * Once in each process, or in the one that others are cloned from: what would open a file when the first
+ * client comes, which a sandbox may forbid by then.
+ */
+void vfio_user_prepare(void);
+
 /* Zeroed memory becomes a session without client. */
 void vfio_user_init(struct vfio_user_session *session);
 

@@ -8,6 +8,12 @@
 
 #include <jansson.h>
 
+/* Hash tables of JSON objects are seeded from /dev/urandom. */
+void vfio_user_prepare(void)
+{
+	json_object_seed(0);
+}
+
 /*
  * Read the client's capabilities. We need none of them: it is told of ours, and what it sends is
  * checked by message. What is known must have the right type.

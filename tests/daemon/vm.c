@@ -130,14 +130,20 @@ bool vm_is_welcome(const struct daemon *daemon, const char *name)
 static int attach(struct vm *vm, const struct daemon *daemon, const char *name,
 		  const char *connection, const char *function)
 {
-	const struct vfio_user_version version = {VFIO_USER_MAJOR, VFIO_USER_MINOR};
+	/* As QEMU says it. */
+	static const struct {
+		struct vfio_user_version version;
+		char capabilities[112];
+	} offer = {{VFIO_USER_MAJOR, VFIO_USER_MINOR},
+		   "{\"capabilities\":{\"max_msg_fds\":8,\"max_data_xfer_size\":1048576,"
+		   "\"pgsizes\":4096,\"max_dma_maps\":65535}}"};
 	struct vfio_user_version answer;
 	char path[128];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s.%s.%s", name, connection, function);
 	fd = vm_connect(daemon, path);
-	send_command(fd, ++vm->next_id, VFIO_USER_VERSION, 0, &version, sizeof(version), -1);
+	send_command(fd, ++vm->next_id, VFIO_USER_VERSION, 0, &offer, sizeof(offer), -1);
 	receive_answer(fd, vm->next_id, VFIO_USER_VERSION, &answer, sizeof(answer));
 	return fd;
 }

@@ -35,6 +35,7 @@ int linux_host_create(struct server *server, struct crossvm_host **host)
 	if (!*host)
 		return -ENOMEM;
 	(*host)->server = server;
+	vfio_user_prepare();
 	return 0;
 }
 
