@@ -106,7 +106,7 @@ void server_destroy(struct server *server)
 }
 
 /* Somebody has taken memory away that we share with it, and there was none to replace it. */
-static void tell_guard_notes(struct server *server)
+__attribute__((noinline)) static void tell_guard_notes(struct server *server)
 {
 	struct guard_note note;
 
@@ -121,16 +121,17 @@ static void tell_guard_notes(struct server *server)
 
 int server_turn(struct server *server, int timeout_ms)
 {
-	const bool paused = watches_are_paused(server->watches);
+	const bool paused = !server->closing.closers && watches_are_paused(server->watches);
 	const int served = watches_turn(server->watches, timeout_ms);
 	const bool closed = closing_flush(&server->closing);
 
-	tell_guard_notes(server);
+	if (guard_has_notes())
+		tell_guard_notes(server);
 	/*
 	 * Without closers nothing tells that there are descriptors again: try when some were closed, and
 	 * when others were served. What was paused in this turn waits for the next, or it would never.
 	 */
-	if (closed || (paused && served > 0 && !server->closing.closers))
+	if (closed || (paused && served > 0))
 		watches_unpause(server->watches);
 	return served;
 }
