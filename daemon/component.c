@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include <crossvm/name.h>
+
 #include "daemon/component_member.h"
 
 static struct crossvm_component_header header(enum crossvm_component_type type)
@@ -64,13 +66,10 @@ static bool may_be(const struct client *client, size_t component)
  */
 static bool take_name(char *name)
 {
-	static const char valid[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-
 	if (memchr(name, '\0', CROSSVM_NAME_BYTES) == NULL)
 		return false;
 	for (; *name != '\0'; name++)
-		if (strchr(valid, *name) == NULL)
+		if (strchr(CROSSVM_NAME_CHARACTERS, *name) == NULL)
 			*name = '?';
 	return true;
 }

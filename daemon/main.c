@@ -147,7 +147,12 @@ static int enter(void *context, enum holder_role role)
 {
 	struct service *service = context;
 
-	rights_be_killed_first();
+	/*
+	 * It opens a file for a moment, which nobody but the worker may do: in the table that all share, a
+	 * worker that begins would take it for nobody's.
+	 */
+	if (role == HOLDER_WORKER)
+		rights_be_killed_first();
 	return sandbox_enter(service->sandbox, role);
 }
 

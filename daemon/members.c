@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/members.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -159,7 +160,10 @@ struct device {
 static int describe(struct route_member *member, bool single_layout, struct device *device,
 		    struct crossvm_connection_options *options)
 {
-	const struct route_connection *connection = member->connection;
+	const struct route_connection *connection;
+
+	assert(member != NULL); /* each is listed */
+	connection = member->connection;
 
 	*options = (struct crossvm_connection_options){
 		.handle = {.consume_id = connection->id, .connection_name = connection->name},

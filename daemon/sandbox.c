@@ -7,6 +7,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -69,17 +70,24 @@ static const int closer_calls[] = {
 /* What fcntl() and ioctl() are for here. */
 static const unsigned int fcntl_commands[] = {F_GETFD, F_GETFL, F_SETFL};
 
+/* Allow a call if an argument, or some bits of it, has a value. */
+static int allow_if(scmp_filter_ctx filter, int call, unsigned int argument, scmp_datum_t bits,
+		    scmp_datum_t value)
+{
+	const struct scmp_arg_cmp is = {
+		.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = bits, .datum_b = value};
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &is);
+}
+
 static int allow_parts(scmp_filter_ctx filter)
 {
-	int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	int error = allow_if(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
 
 	if (!error)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-					 SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
+		error = allow_if(filter, SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCOUTQ);
 	for (size_t i = 0; !error && i < sizeof(fcntl_commands) / sizeof(fcntl_commands[0]); i++)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-					 SCMP_A1(SCMP_CMP_EQ, fcntl_commands[i]));
+		error = allow_if(filter, SCMP_SYS(fcntl), 1, UINT32_MAX, fcntl_commands[i]);
 	return error;
 }
 

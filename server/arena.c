@@ -75,8 +75,10 @@ uint64_t arena_offset(const struct arena *arena, const void *memory)
 void *arena_at(struct arena *arena, uint64_t offset)
 {
 	const size_t used = atomic_load(&arena->used);
+	const size_t reserved_from = arena->bytes - atomic_load(&arena->reserved);
 
-	if (offset < round_up(sizeof(*arena)) || offset >= used || offset % ALIGNMENT)
+	if (offset < round_up(sizeof(*arena)) || offset % ALIGNMENT || offset >= arena->bytes ||
+	    (offset >= used && offset < reserved_from))
 		return NULL;
 	return (unsigned char *)arena + offset;
 }
@@ -150,7 +152,7 @@ static void touch(unsigned char *memory, size_t bytes)
 
 int arena_populate_part(void *memory, size_t bytes)
 {
-	unsigned char *begin = (unsigned char *)((uintptr_t)memory & ~(uintptr_t)(PAGE_BYTES - 1));
+	unsigned char *begin = (unsigned char *)memory - (uintptr_t)memory % PAGE_BYTES;
 	const size_t length = (size_t)((unsigned char *)memory + bytes - begin);
 
 #ifdef MADV_POPULATE_WRITE

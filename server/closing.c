@@ -45,12 +45,15 @@ struct closing_state {
 	struct entry entries[];
 };
 
+size_t closing_bytes(size_t max_fds)
+{
+	return sizeof(struct closing_state) + max_fds * sizeof(struct entry);
+}
+
 int closing_create(struct closing *closing, struct arena *arena, size_t max_fds)
 {
-	const size_t bytes = sizeof(struct closing_state) + max_fds * sizeof(struct entry);
-
 	*closing = (struct closing){.work = -1, .done = -1, .timer = -1, .tombstone = -1};
-	closing->state = arena_allocate(arena, bytes);
+	closing->state = arena_allocate(arena, closing_bytes(max_fds));
 	if (!closing->state)
 		return -ENOMEM;
 	closing->state->size = (uint32_t)max_fds;
@@ -401,10 +404,10 @@ void closing_work(struct closing *closing, unsigned int number)
 
 /* The holder. */
 
-void closing_started(struct closing *closing, unsigned int closer)
+void closing_started(struct closing *closing, unsigned int number)
 {
-	atomic_store(&closing->state->closers[closer].idle, 0);
-	atomic_store(&closing->state->closers[closer].runs, 1);
+	atomic_store(&closing->state->closers[number].idle, 0);
+	atomic_store(&closing->state->closers[number].runs, 1);
 }
 
 void closing_ended(struct closing *closing, unsigned int number)

@@ -33,7 +33,7 @@
 
 #include "server/arena.h"
 
-#define CLOSERS           16u
+#define CLOSERS           48u
 #define CLOSERS_PER_OWNER 3u
 
 /* Who sent a descriptor: a number that the program gives to each client that it tells apart. */
@@ -54,6 +54,9 @@ struct closing {
 	int tombstone;
 	bool marked; /* changes: in this turn something was */
 };
+
+/* What it takes of the arena. */
+size_t closing_bytes(size_t max_fds);
 
 /*
  * @max_fds: numbers below this can be closed.
@@ -105,18 +108,18 @@ unsigned int closing_pending_of(const struct closing *closing, uint64_t owner);
  */
 bool closing_has_room(const struct closing *closing, uint64_t owner);
 
-/* For a closer: close until there is nothing to do, again and again. */
-void closing_work(struct closing *closing, unsigned int closer);
+/* For a closer, of that number below CLOSERS: close until there is nothing to do, again and again. */
+void closing_work(struct closing *closing, unsigned int number);
 
 /* For the holder. */
 
-/* Closer number `closer` runs, or has ended. */
-void closing_started(struct closing *closing, unsigned int closer);
-void closing_ended(struct closing *closing, unsigned int closer);
+/* The closer of that number runs, or has ended. */
+void closing_started(struct closing *closing, unsigned int number);
+void closing_ended(struct closing *closing, unsigned int number);
 /* There may be something to do for a closer that sleeps. */
 void closing_wake(const struct closing *closing);
 /* What it does. @return the descriptor it is at, -1: none. @count: how many it has begun with. */
-int closing_progress(const struct closing *closing, unsigned int closer, uint32_t *count,
+int closing_progress(const struct closing *closing, unsigned int number, uint32_t *count,
 		     uint64_t *owner);
 /* Whether there is something that another closer could do. */
 bool closing_needs_closer(const struct closing *closing);

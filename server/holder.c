@@ -50,6 +50,7 @@ struct holder {
 	uint32_t closer_counts[CLOSERS]; /* when they were looked at */
 	bool told[CLOSERS];              /* that it stands still */
 	unsigned int closers_ms;         /* how long until they are looked at again */
+	struct log_limit limit;          /* for what clients cause here */
 };
 
 static uint64_t now_ms(void)
@@ -238,10 +239,11 @@ static void tell_closer(struct holder *holder, unsigned int i, uint64_t owner)
 		return;
 	holder->told[i] = true;
 	holder->program->name_owner(holder->program->context, owner, name, sizeof(name));
-	say(holder, CROSSVM_LOG_WARNING,
-	    "a descriptor that came from %s cannot be closed: whoever made it does not let go; "
-	    "nobody waits for that, but what else comes from there may not be closed either",
-	    name);
+	log_limited(
+		&holder->server->log, &holder->limit, CROSSVM_LOG_WARNING,
+		"a descriptor that came from %s cannot be closed: whoever made it does not let go; "
+		"nobody waits for that, but what else comes from there may not be closed either",
+		name);
 }
 
 /* Another one, if those that there are stand still, and there is something left to do. */

@@ -30,7 +30,13 @@ enum holder_role {
 /* What the program brings. context goes to each function. */
 struct holder_program {
 	const char *name; /* of processes: NAME:worker, NAME:closer; 15 bytes at most */
-	/* In a new process: give up what it does not need. @return 0 or -errno. */
+	/*
+	 * In a new process: give up what it does not need. A closer opens nothing, nor does the holder
+	 * from server_seal() on until it is told to stop: a worker that begins would take it for
+	 * nobody's, and have it closed.
+	 *
+	 * @return 0 or -errno.
+	 */
 	int (*enter)(void *context, enum holder_role role);
 	/*
 	 * In a new worker: server_renew() and all that follows. It may fail for want of memory or

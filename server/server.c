@@ -46,7 +46,7 @@ static int create(struct server *server, size_t arena_bytes)
 {
 	int error;
 
-	server->arena = arena_create(arena_bytes);
+	server->arena = arena_create(arena_bytes + closing_bytes(server->max_fds));
 	if (server->arena)
 		server->state = arena_allocate(server->arena, sizeof(*server->state));
 	server->permanent = calloc(server->max_fds / 8 + 1, 1);
@@ -119,19 +119,24 @@ __attribute__((noinline)) static void tell_guard_notes(struct server *server)
 			note.bytes);
 }
 
+static bool tombstones_will_tell(const struct server *server)
+{
+	return server->closing.closers && closing_pending(&server->closing);
+}
+
 int server_turn(struct server *server, int timeout_ms)
 {
-	const bool paused = !server->closing.closers && watches_are_paused(server->watches);
+	const bool paused = watches_are_paused(server->watches);
 	const int served = watches_turn(server->watches, timeout_ms);
 	const bool closed = closing_flush(&server->closing);
 
 	if (guard_has_notes())
 		tell_guard_notes(server);
 	/*
-	 * Without closers nothing tells that there are descriptors again: try when some were closed, and
-	 * when others were served. What was paused in this turn waits for the next, or it would never.
+	 * While descriptors wait to be closed, the tombstones tell when there are some again. Without that,
+	 * try when others were served. What was paused in this turn waits for the next, or it would never.
 	 */
-	if (closed || (paused && served > 0))
+	if (closed || (paused && served > 0 && !tombstones_will_tell(server)))
 		watches_unpause(server->watches);
 	return served;
 }

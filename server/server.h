@@ -61,7 +61,7 @@ struct server {
 };
 
 /*
- * @arena_bytes: of address space. @max_fds: how many descriptors the process may have.
+ * @arena_bytes: of address space, for others than server/closing.h. @max_fds: how many descriptors the process may have.
  * @return 0, or -errno after a message. server_destroy() is fine in both cases.
  */
 int server_create(struct server *server, const struct server_log *log, size_t arena_bytes,
@@ -143,7 +143,7 @@ void server_seal(struct server *server);
  * @return 0 or -errno.
  */
 int server_renew(struct server *server, bool crashed);
-void server_mark(void *server, int fd); /* struct server *; a descriptor of -1 is none */
+void server_mark(void *context, int fd); /* the struct server; a descriptor of -1 is none */
 void server_sort_out(struct server *server, bool (*known)(void *context, int fd), void *context);
 
 #endif

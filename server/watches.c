@@ -119,7 +119,9 @@ static struct watch *find(const struct watches *watches, int fd)
 
 static int tell_kernel(struct watches *watches, int operation, int fd, const struct watch *watch)
 {
-	struct epoll_event event = {.events = watch->paused ? 0 : watch->events,
+	const uint32_t events = watch->paused ? 0 : watch->events;
+	/* EPOLLHUP and EPOLLERR come whatever is waited for: then but once, or each turn would be for them. */
+	struct epoll_event event = {.events = events ? events : EPOLLET,
 				    .data.u64 = (uint64_t)watch->serial << 32 | (uint32_t)fd};
 
 	return epoll_ctl(watches->epoll, operation, fd, &event) ? -errno : 0;

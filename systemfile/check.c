@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <crossvm/name.h>
+
 #include "systemfile/size.h"
 
 #define MIN_MEMORY_BYTES (UINT64_C(32) << 20)
 #define MEMORY_STEP      (UINT64_C(1) << 20)
-#define NAME_CHARACTERS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 void crossvm_check_name(struct crossvm_check *check, size_t line, const char *what,
 			const char *name, char *buffer)
@@ -24,8 +25,7 @@ void crossvm_check_name(struct crossvm_check *check, size_t line, const char *wh
 		crossvm_report_add(check->report, line,
 				   "%s name %s has %zu characters; at most %u are possible", what,
 				   crossvm_report_quote(name).text, bytes, CROSSVM_NAME_MAX);
-	} else if (name[strspn(name, NAME_CHARACTERS)] != '\0' || name[0] == '.' ||
-		   name[0] == '-') {
+	} else if (crossvm_name_wrong(name) != NULL) {
 		crossvm_report_add(check->report, line,
 				   "%s name %s; use letters, digits, '_', '.' and '-', and begin "
 				   "with neither '.' nor '-'",

@@ -76,15 +76,6 @@ static void act_on_unmask(struct vfio_user_session *session, const struct vfio_u
 	session->unmasked = 0;
 }
 
-void vfio_user_unmask(struct vfio_user_session *session, const struct vfio_user_device *device)
-{
-	/* The kernel stores into the session what it takes away: nothing is lost on the way. */
-	if (session->unmask < 0 ||
-	    read(session->unmask, &session->unmasked, sizeof(session->unmasked)) < 0)
-		return;
-	act_on_unmask(session, device);
-}
-
 /*
  * Whether the descriptor can be written to without ever running somebody else's code: an eventfd, and
  * from now on not blocking, unless the client changes that.
@@ -110,6 +101,22 @@ static void replace_unmask(struct vfio_user_session *session, const struct vfio_
 	replace(&session->unmask, fd, device);
 	if (fd >= 0)
 		ops->watch(device->context, fd, true);
+}
+
+void vfio_user_unmask(struct vfio_user_session *session, const struct vfio_user_device *device)
+{
+	if (session->unmask < 0)
+		return;
+	/* The kernel stores into the session what it takes away: nothing is lost on the way. */
+	if (read(session->unmask, &session->unmasked, sizeof(session->unmasked)) > 0) {
+		act_on_unmask(session, device);
+		return;
+	}
+	/* As in fire(): a client that empties it and has made it blocking has held us up. */
+	if (errno != EINTR)
+		return;
+	replace_unmask(session, device, -1);
+	device->ops->held_up(device->context);
 }
 
 void vfio_user_forget_irqs(struct vfio_user_session *session, const struct vfio_user_device *device)

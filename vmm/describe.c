@@ -7,29 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <crossvm/name.h>
+
 #include "vmm/vmm.h"
 
 #define BIT_COUNTS      64u /* a dataport's size below this is frame_size_bits */
 #define MIN_FRAME_BITS  12u
 #define MAX_FRAME_BITS  32u
 #define MEMBERS_DEFAULT 2u
-
-/* What is wrong with a name, or NULL. */
-static const char *check_name(const char *name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_.-";
-
-	if (strnlen(name, CROSSVM_NAME_BYTES) > CROSSVM_NAME_MAX)
-		return "is longer than 47 bytes";
-	if (name[0] == '\0')
-		return "is empty";
-	if (name[0] == '.' || name[0] == '-')
-		return "begins with '.' or '-'";
-	if (name[strspn(name, allowed)] != '\0')
-		return "has other bytes than letters, digits, '_', '.' and '-'";
-	return NULL;
-}
 
 static int copy_name(struct crossvm_vmm_connection *c, const char *name)
 {
@@ -39,7 +24,7 @@ static int copy_name(struct crossvm_vmm_connection *c, const char *name)
 		snprintf(c->options.name, sizeof(c->options.name), "connection-%u", c->index);
 		return 0;
 	}
-	wrong = check_name(name);
+	wrong = crossvm_name_wrong(name);
 	if (wrong) {
 		crossvm_vmm_error(c, "the connection name %s: give another", wrong);
 		return -EINVAL;

@@ -10,6 +10,9 @@
  * Sources: PCI Local Bus Specification 3.0 (config space, MSI), and seL4's cross-VM device of
  * revision 1, whose registers at 0x00-0x37 keep their place and meaning.
  */
+#if defined(CROSSVM_ABI_VERSION) && CROSSVM_ABI_VERSION != 2u
+#error "crossvm/next/abi.h is included already: include one revision only"
+#endif
 #ifndef CROSSVM_ABI_H
 #define CROSSVM_ABI_H
 

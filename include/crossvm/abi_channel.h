@@ -10,8 +10,12 @@
  * is (position % ring_bytes). Lines written by different members are 128 bytes apart, because
  * processors fetch neighbouring lines in pairs.
  */
+#ifdef CROSSVM_CHANNEL_LAYOUT_2
+#error "crossvm/next/abi_channel.h is included already: include one layout only"
+#endif
 #ifndef CROSSVM_ABI_CHANNEL_H
 #define CROSSVM_ABI_CHANNEL_H
+#define CROSSVM_CHANNEL_LAYOUT_1 1
 
 #include <stddef.h>
 #include <stdint.h>

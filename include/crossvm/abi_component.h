@@ -21,6 +21,9 @@
  * minutes can open nothing for that time. No descriptors go to the daemon: the kernel refuses to send
  * them, or else the process is disconnected.
  */
+#if defined(CROSSVM_COMPONENT_VERSION) && CROSSVM_COMPONENT_VERSION != 1u
+#error "crossvm/next/abi_component.h is included already: include one protocol only"
+#endif
 #ifndef CROSSVM_ABI_COMPONENT_H
 #define CROSSVM_ABI_COMPONENT_H
 

@@ -106,8 +106,8 @@ static void make_system(char *system)
 
 static void check_counts(const struct tracer *tracer)
 {
-	static const unsigned int known[] = {CALL_EPOLL,         SYS_recvmmsg,     SYS_write,
-					     CALL_POLL,          SYS_rt_sigreturn, SYS_setitimer,
+	static const unsigned int known[] = {CALL_EPOLL,          SYS_recvmmsg,       SYS_write,
+					     CALL_POLL,           SYS_rt_sigreturn,   SYS_setitimer,
 					     SYS_restart_syscall, SYS_timerfd_settime};
 	const unsigned int *counts = tracer->counts;
 	unsigned int ticks = counts[SYS_rt_sigreturn];

@@ -565,7 +565,8 @@ static void serve(struct server *server, FILE *commands)
 			bool open = vfio_user_is_open(function->session);
 
 			fds[3 * i + 1] = (struct pollfd){
-				.fd = wire->fd, .events = wire_is_answering(wire) ? POLLOUT : POLLIN};
+				.fd = wire->fd,
+				.events = wire_is_answering(wire) ? POLLOUT : POLLIN};
 			fds[3 * i + 2] = (struct pollfd){.fd = function->watched, .events = POLLIN};
 			fds[3 * i + 3] = (struct pollfd){.fd = open ? -1 : function->listener.fd,
 							 .events = POLLIN};

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tests/host/guest.h"
-#include "tests/wire/victim.h"
+#include "tests/server/victim.h"
 
 #define DATAPORT_REGION 2u
 #define BEHIND          GUEST_DATAPORT_BYTES /* in the BAR, and in nobody's memory */

@@ -19,8 +19,7 @@ static void serve_some(const struct daemon *daemon)
 
 	for (unsigned int i = 0; i < CLIENTS; i++) {
 		fds[i] = component_connect(daemon);
-		component_request(fds[i], CROSSVM_COMPONENT_OPEN, i % 2 ? "bell" : "mixed", "a",
-				  0);
+		component_request(fds[i], CROSSVM_COMPONENT_OPEN, i % 2 ? "bell" : "mixed", "a", 0);
 	}
 	for (unsigned int i = 0; i < CLIENTS; i++) {
 		struct component component = component_opened(fds[i], 0);

@@ -12,13 +12,18 @@
 
 #define STRANGER 61003u
 /* Together they linger for a week; a tenth of a second each, one socket's, is more than tests wait. */
-#define TCP_SOCKETS     1000u
-#define TCP_AT_ONCE     500u
-#define FUSE_FILES      10u
-#define FULL_MESSAGE    253u /* descriptors */
-#define MANY_QUESTIONS  150
-#define BUFFER_BYTES    212992 /* as anybody may have it; the kernel doubles it */
-#define EMIT_HEADER     {CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION, CROSSVM_COMPONENT_EMIT}
+#define TCP_AT_ONCE    300u
+#define FUSE_FILES     5u
+#define FULL_MESSAGE   253u /* descriptors */
+#define MANY_QUESTIONS 150
+#define BUFFER_BYTES   212992 /* as anybody may have it; the kernel doubles it */
+#define EMIT_HEADER                                                                        \
+	{                                                                                  \
+		CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION, CROSSVM_COMPONENT_EMIT \
+	}
+
+/* As the second argument says. */
+static size_t tcp_sockets = TCP_AT_ONCE;
 
 static const struct crossvm_component_emit emit = {.header = EMIT_HEADER};
 
@@ -44,7 +49,7 @@ static void send_all(const struct daemon *daemon, send_fn *send)
 	for (enum hostile_kind kind = 0; kind < HOSTILE_KINDS; kind++)
 		if (kind != HOSTILE_FUSE)
 			send_one(daemon, kind, send);
-	for (size_t i = 0; i < TCP_SOCKETS; i += TCP_AT_ONCE) {
+	for (size_t i = 0; i < tcp_sockets; i += TCP_AT_ONCE) {
 		for (size_t j = 0; j < TCP_AT_ONCE; j++)
 			fds[j] = hostile_make(daemon, HOSTILE_TCP);
 		send(daemon, fds, TCP_AT_ONCE);
@@ -80,8 +85,7 @@ static void as_one_emit(const struct daemon *daemon, const int *fds, size_t num_
 	int fd = hostile_connect(daemon, CROSSVM_COMPONENT_SOCKET_NAME, SOCK_SEQPACKET);
 
 	enlarge(fd);
-	hostile_send(fd, &emit, sizeof(emit), fds,
-		     num_fds < FULL_MESSAGE ? num_fds : FULL_MESSAGE);
+	hostile_send(fd, &emit, sizeof(emit), fds, num_fds < FULL_MESSAGE ? num_fds : FULL_MESSAGE);
 	close(fd);
 }
 
@@ -140,8 +144,7 @@ static void as_interrupts(const struct daemon *daemon, const int *fds, size_t nu
 /* Answers are not read, so at some point commands are not either; then the client leaves. */
 static void behind_unread_answers(const struct daemon *daemon, const int *fds, size_t num_fds)
 {
-	const struct vfio_region_info region = {.argsz = 4096,
-						.index = VFIO_PCI_BAR0_REGION_INDEX};
+	const struct vfio_region_info region = {.argsz = 4096, .index = VFIO_PCI_BAR0_REGION_INDEX};
 	const struct vfio_user_dma_map map = {.argsz = sizeof(map), .bytes = 4096};
 	int fd = hostile_qemu(daemon, "v.link.memory");
 
@@ -272,4 +275,9 @@ static const struct CMUnitTest tests[] = {
 	HOSTILE_TEST(behind_answers_that_nobody_reads),
 };
 
-TESTS_MAIN(tests)
+int main(int argc, char **argv)
+{
+	if (argc == 3)
+		tcp_sockets = strtoul(argv[2], NULL, 10);
+	return tests_main(argc == 3 ? 2 : argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}

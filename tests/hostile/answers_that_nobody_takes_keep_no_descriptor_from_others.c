@@ -10,14 +10,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define DAEMON    "61000"
-#define COMPONENT 61001u
-#define VMS       20u
-#define QUESTIONS 400u
-#define SPARE     500u /* clients that may not have been accepted yet */
+#define DAEMON                  "61000"
+#define COMPONENT               61001u
+#define VMS                     20u
+#define QUESTIONS               400u
+#define SPARE                   500u /* clients that may not have been accepted yet */
 #define DESCRIPTORS_OF_GREETING 3u
 #define DESCRIPTORS_OF_ANSWER   2u
-#define MAX_CLIENTS 12000u
+#define MAX_CLIENTS             12000u
 
 static int clients[MAX_CLIENTS];
 

@@ -43,7 +43,7 @@ static void count(struct calls *calls, pid_t pid)
 	struct ptrace_syscall_info info = {0};
 	struct calls_of *of = find(calls, pid);
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) < 0 || of == NULL ||
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 || of == NULL ||
 	    info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr >= CALLS_MAX_NUMBER)
 		return;
 	of->has_answered |= sends(info.entry.nr);

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "descriptors.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -10,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #define LINGER_S     600
 #define BACKLOG      4096
@@ -42,10 +51,11 @@ const char *hostile_name(enum hostile_kind kind)
 
 void descriptors_forget(void)
 {
-	/* Its queue goes with it, and each lingering socket gets a reset. */
-	if (listener >= 0)
-		close(listener);
-	listener = -1;
+	int fd;
+
+	/* What has not been read goes with each, so that its peer gets a reset. */
+	while (listener >= 0 && (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
 }
 
 void descriptor_fill(int event_fd)
@@ -136,7 +146,7 @@ static void listen_for_tcp(void)
 					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	const int small = BUFFER_BYTES;
 
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_true(listener >= 0);
 	assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 	assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
@@ -173,10 +183,14 @@ static int make_tcp(void)
 		listen_for_tcp();
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0 ||
-	    connect(fd, (struct sockaddr *)&address, length) != 0)
+	if (fd < 0)
 		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) != 0 ||
+	    connect(fd, (struct sockaddr *)&address, length) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0) {
+		close(fd);
+		return -1;
+	}
 	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		;
 	return fd;

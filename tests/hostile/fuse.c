@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fuse.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -18,15 +26,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/daemon/support.h"
-
 #define DEVICE       "/dev/fuse"
 #define MAX_OPCODES  64u
 #define MAX_WAITING  4096u
 #define BUFFER_BYTES (256u << 10)
 #define WRITE_BYTES  4096u
 
-#define LOOK_MS      100
+#define LOOK_MS 100
+#define FIELDS_BEFORE_FLAGS \
+	7u                 /* behind the name: state, parent, group, session, terminal, its group */
 #define FLAG_EXITING 0x4ul /* the kernel's PF_EXITING, in /proc/PID/stat */
 
 /* What the server and the test both see. */
@@ -181,6 +189,7 @@ static bool is_ending(pid_t test)
 {
 	char path[64], line[512];
 	unsigned long flags = FLAG_EXITING;
+	const char *field;
 	size_t bytes = 0;
 	FILE *file;
 
@@ -192,9 +201,11 @@ static bool is_ending(pid_t test)
 	}
 	line[bytes] = '\0';
 	/* What comes before is the program's name, in parentheses, which may contain anything. */
-	if (bytes > 0 && strrchr(line, ')') != NULL &&
-	    sscanf(strrchr(line, ')'), ") %*c %*d %*d %*d %*d %*d %lu", &flags) != 1)
-		return true;
+	field = strrchr(line, ')');
+	for (unsigned int i = 0; field != NULL && i < FIELDS_BEFORE_FLAGS; i++)
+		field = strchr(field + 1, ' ');
+	if (field != NULL)
+		flags = strtoul(field, NULL, 10);
 	return (flags & FLAG_EXITING) != 0;
 }
 

@@ -19,13 +19,13 @@
  * some more is for a machine that does much else.
  */
 #define QEMU_PATIENCE_MS 20000
-#define ROUNDS      200
-#define ROUND_US    500
-#define FULL_QUEUE_MS 1000
-#define ATTEMPTS      10
-#define ATTEMPT_MS    200
-#define MAX_USERS   64u
-#define MAX_FDS     253u /* of a message, as the kernel has it */
+#define ROUNDS           200
+#define ROUND_US         500
+#define FULL_QUEUE_MS    200
+#define ATTEMPTS         3
+#define ATTEMPT_MS       100
+#define MAX_USERS        64u
+#define MAX_FDS          253u /* of a message, as the kernel has it */
 
 static struct fuse_file fuse;
 static pid_t users[MAX_USERS];

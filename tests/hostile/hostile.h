@@ -9,6 +9,7 @@
 
 #include "tests/daemon/vm.h"
 
+#include "descriptors.h"
 #include "fuse.h"
 #include "vfio_user/protocol.h"
 
@@ -17,24 +18,6 @@ int hostile_setup(void **state);
 int hostile_teardown(void **state);
 #define HOSTILE_TEST(function) \
 	cmocka_unit_test_setup_teardown(function, hostile_setup, hostile_teardown)
-
-enum hostile_kind {
-	HOSTILE_EVENTFD,
-	HOSTILE_SEMAPHORE, /* an eventfd of that mode, with a huge count */
-	HOSTILE_FULL,      /* an eventfd, full and blocking */
-	HOSTILE_EPOLL,     /* readable for good, but not by read() */
-	HOSTILE_PIPE,      /* the reading end of one that has something */
-	HOSTILE_FULL_PIPE, /* the writing end of one that is full, blocking */
-	HOSTILE_UNIX,
-	HOSTILE_TCP,  /* closing it waits 600 s for a peer that does not read */
-	HOSTILE_FUSE, /* nearly every call waits for its server, which does not answer */
-	HOSTILE_MEMFD,
-	HOSTILE_NULL, /* /dev/null */
-	HOSTILE_OURS, /* a socket of crossvmd itself */
-	HOSTILE_KINDS,
-};
-
-const char *hostile_name(enum hostile_kind kind);
 
 /*
  * Make one. All of HOSTILE_FUSE are one and the same; the caller closes all others, and never that.

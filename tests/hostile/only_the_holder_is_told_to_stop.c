@@ -38,23 +38,6 @@ static void clients_end(struct clients *clients)
 	vm_detach(&clients->w);
 }
 
-/* The daemon's processes but the first. */
-static size_t list_children(const struct daemon *daemon, pid_t *children, size_t room)
-{
-	char path[96];
-	size_t count = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon->pid,
-		 (int)daemon->pid);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	while (count < room && fscanf(file, "%d", &children[count]) == 1)
-		count++;
-	fclose(file);
-	return count;
-}
-
 static void signals_to_others_end_nothing(void **state)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -63,7 +46,7 @@ static void signals_to_others_end_nothing(void **state)
 
 	for (unsigned int i = 0; i < 3 * sizeof(signals) / sizeof(signals[0]); i++) {
 		pid_t children[8];
-		size_t count = list_children(daemon, children, 8);
+		size_t count = daemon_processes(daemon, "crossvmd:", children, 8);
 
 		for (size_t j = 0; j < count; j++)
 			kill(children[j], signals[i % 3]);
@@ -103,14 +86,17 @@ static void a_signal_to_all_ends_all(void **state)
 	struct clients clients;
 
 	assert_return_code(sigaction(SIGINT, &action, NULL), errno);
-	assert_return_code(setpgid(0, 0), errno);
+	/* A group of its own, if it is not one already. */
+	if (group != getpid())
+		assert_int_equal(setpgid(0, 0), 0);
 	clients = clients_start(daemon);
 	clients_are_served(&clients);
 	assert_return_code(kill(0, SIGINT), errno);
 	assert_int_equal(hostile_wait_exit(daemon), 0);
 	hostile_wait_end(clients.w.events);
 	clients_end(&clients);
-	assert_return_code(setpgid(0, group), errno);
+	if (group != getpid())
+		assert_int_equal(setpgid(0, group), 0);
 	signal(SIGINT, SIG_DFL);
 }
 

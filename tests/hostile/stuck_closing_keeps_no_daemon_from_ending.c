@@ -62,16 +62,15 @@ static int component(const struct daemon *daemon)
 /* Where the daemon lets none of them in any more, nothing is sent. */
 static struct attackers attack(const struct daemon *daemon)
 {
-	static const struct crossvm_component_request open = {
-		.header = {CROSSVM_COMPONENT_MAGIC, CROSSVM_COMPONENT_VERSION,
-			   CROSSVM_COMPONENT_OPEN},
-		.connection = "bell",
-		.component = "a"};
-	struct attackers attackers = {{hostile_qemu(daemon, "v.link.events"),
-				       hostile_qemu(daemon, "v.link.memory"),
-				       hostile_qemu(daemon, "v.mixed.memory"),
-				       component(daemon), component(daemon)},
-				      5};
+	static const struct crossvm_component_request open = {.header = {CROSSVM_COMPONENT_MAGIC,
+									 CROSSVM_COMPONENT_VERSION,
+									 CROSSVM_COMPONENT_OPEN},
+							      .connection = "bell",
+							      .component = "a"};
+	struct attackers attackers = {
+		{hostile_qemu(daemon, "v.link.events"), hostile_qemu(daemon, "v.link.memory"),
+		 hostile_qemu(daemon, "v.mixed.memory"), component(daemon), component(daemon)},
+		5};
 	int fd = hostile_make(daemon, HOSTILE_FUSE);
 
 	hostile_send(attackers.sockets[3], &open, sizeof(open), NULL, 0);

@@ -16,8 +16,8 @@ static const struct {
 	unsigned int number;
 	const char *name;
 } forbidden[] = {
-	{SYS_recvmsg, "recvmsg"},   {SYS_recvmmsg, "recvmmsg"}, {SYS_recvfrom, "recvfrom"},
-	{SYS_sendmsg, "sendmsg"},   {SYS_sendmmsg, "sendmmsg"}, {SYS_accept4, "accept4"},
+	{SYS_recvmsg, "recvmsg"},   {SYS_recvmmsg, "recvmmsg"},   {SYS_recvfrom, "recvfrom"},
+	{SYS_sendmsg, "sendmsg"},   {SYS_sendmmsg, "sendmmsg"},   {SYS_accept4, "accept4"},
 	{SYS_accept, "accept"},     {SYS_epoll_ctl, "epoll_ctl"}, {SYS_getsockopt, "getsockopt"},
 	{SYS_shutdown, "shutdown"},
 };

@@ -19,7 +19,13 @@ doing() {
 
 property() { systemctl show --value -p "$1" crossvmd; }
 holder() { property MainPID; }
-worker() { cat "/proc/$(holder)/task/$(holder)/children"; }
+worker() {
+	local children process
+	children=$(cat "/proc/$(holder)/task/$(holder)/children")
+	for process in $children; do
+		[ "$(cat "/proc/$process/comm" 2>/dev/null)" != crossvmd:worker ] || echo "$process"
+	done
+}
 group() { echo "/sys/fs/cgroup$(property ControlGroup)"; }
 
 # until_true COMMAND...: for a minute.
@@ -106,7 +112,7 @@ kill -9 "$pid"
 until_true is_restarted "$pid"
 [ ! -e "/proc/$before" ] || fail "the old worker is still there"
 ! wait "$waiting" || fail "the component has not noticed"
-[ "$(wc -l <"$(group)/cgroup.procs")" -eq 2 ] || fail "more than holder and worker are there"
+[ "$(wc -l <"$(group)/cgroup.procs")" -eq 3 ] || fail "more than holder, worker and closer are there"
 begin_to_wait
 event_arrives
 

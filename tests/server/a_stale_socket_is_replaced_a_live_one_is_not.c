@@ -18,11 +18,10 @@ static char path[64];
 
 static int listen_here(struct listener *listener)
 {
-	return listener_open(&(struct listener_options){.kind = WIRE_STREAM,
-							.path = path,
-							.user = (uid_t)-1,
-							.group = (gid_t)-1},
-			     listener);
+	return listener_open(
+		&(struct listener_options){
+			.kind = WIRE_STREAM, .path = path, .user = (uid_t)-1, .group = (gid_t)-1},
+		listener);
 }
 
 static int connect_here(void)

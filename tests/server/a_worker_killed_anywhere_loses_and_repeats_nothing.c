@@ -157,8 +157,7 @@ static void expect_all(struct arena *arena, int client, uint32_t first)
 		for (uint32_t step = 0; step < 3; step++)
 			if (wishes[i] == DESCEND ||
 			    (step == 0 && (wishes[i] == ANSWER || wishes[i] == GIVE)))
-				expect_answer(arena, client, first + i, step,
-					      wishes[i] == GIVE);
+				expect_answer(arena, client, first + i, step, wishes[i] == GIVE);
 }
 
 static struct victim_point once_of_kind(enum wire_kind kind, struct victim_point point)

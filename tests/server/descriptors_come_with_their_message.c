@@ -2,11 +2,14 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "tests/server/words.h"
+
+#define MAX_FDS 1024
 
 /* A descriptor that can be recognised: a memory fd of that many bytes. */
 static int numbered_fd(off_t number)
@@ -151,30 +154,107 @@ static void in_mid_message_they_end_it_and_are_closed(void **state)
 	close(fd);
 }
 
-static void too_many_end_it_and_are_closed(void **state)
+/* Which numbers are open; without the one that is not counted. */
+static void note_open(bool open[MAX_FDS], int without)
 {
-	struct words words = words_start(WIRE_STREAM);
-	alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(100 * sizeof(int))] = {0};
+	for (int i = 0; i < MAX_FDS; i++)
+		open[i] = is_open(i) && i != without;
+}
+
+static void expect_open(const bool open[MAX_FDS])
+{
+	for (int i = 0; i < MAX_FDS; i++)
+		assert_int_equal(is_open(i), open[i]);
+}
+
+/* The descriptor, so many times. */
+static ssize_t send_many(int client, const void *bytes, size_t count, int fd, unsigned int num_fds)
+{
+	alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(WIRE_RECEIVE_FDS * sizeof(int))] =
+		{0};
 	struct cmsghdr *cmsg = (void *)control;
-	uint32_t size = 4;
-	struct iovec iov = {.iov_base = &size, .iov_len = 4};
+	unsigned char copy[64];
+	struct iovec iov = {.iov_base = copy, .iov_len = count};
 	struct msghdr header = {.msg_iov = &iov,
 				.msg_iovlen = 1,
 				.msg_control = control,
-				.msg_controllen = sizeof(control)};
-	bool before[1024];
+				.msg_controllen = CMSG_SPACE(num_fds * sizeof(int))};
 
-	(void)state;
-	for (int i = 0; i < 1024; i++)
-		before[i] = is_open(i) && i != words.wire->fd;
+	memcpy(copy, bytes, count);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(100 * sizeof(int));
-	assert_int_equal(sendmsg(words.client, &header, 0), 4);
+	cmsg->cmsg_len = CMSG_LEN(num_fds * sizeof(int));
+	for (unsigned int i = 0; i < num_fds; i++)
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &fd, sizeof(fd));
+	return sendmsg(client, &header, 0);
+}
+
+static unsigned int count_open(const bool before[MAX_FDS])
+{
+	unsigned int count = 0;
+
+	for (int i = 0; i < MAX_FDS; i++)
+		count += is_open(i) && !before[i];
+	return count;
+}
+
+/*
+ * More than a message may bring, up to what the kernel can deliver: all of them are received, for what it
+ * drops itself it may wait for their sender, and then closed.
+ */
+static void too_many_end_it_and_are_closed(void **state)
+{
+	static const unsigned int counts[] = {WIRE_MAX_FDS + 1, 100, WIRE_RECEIVE_FDS};
+	const uint32_t size = 4;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		for (int kind = 0; kind < 2; kind++) {
+			struct words words = words_start(kind ? WIRE_PACKETS : WIRE_STREAM);
+			const int fd = numbered_fd(5);
+			bool before[MAX_FDS], after[MAX_FDS];
+
+			note_open(before, -1);
+			note_open(after, words.wire->fd);
+			assert_int_equal(send_many(words.client, &size, 4, fd, counts[i]), 4);
+			assert_int_equal(wire_receive(words.wire, &words_owner), -EPROTO);
+			assert_int_equal(wire_receive(words.wire, &words_owner), -EPROTO);
+			assert_int_equal(count_open(before), counts[i]);
+			wire_close(words.wire, &words_owner);
+			expect_open(after);
+			close(fd);
+			words_end(&words);
+		}
+	}
+}
+
+/* On top of those that wait for the rest of their message. */
+static void as_many_more_in_mid_message_are_closed_too(void **state)
+{
+	struct words words = words_start(WIRE_STREAM);
+	const unsigned char bytes[40] = {40};
+	const int fd = numbered_fd(5);
+	bool before[MAX_FDS], after[MAX_FDS];
+	struct wire_message message;
+
+	(void)state;
+	note_open(before, -1);
+	note_open(after, words.wire->fd);
+	assert_int_equal(send_many(words.client, bytes, 20, fd, WIRE_MAX_FDS), 20);
+	assert_int_equal(wire_receive(words.wire, &words_owner), 0);
+	assert_int_equal(wire_next(words.wire, words_size, &message), 0);
+	assert_int_equal(send_many(words.client, bytes + 20, 20, fd, WIRE_RECEIVE_FDS), 20);
 	assert_int_equal(wire_receive(words.wire, &words_owner), -EPROTO);
+	assert_int_equal(count_open(before), WIRE_MAX_FDS + WIRE_RECEIVE_FDS);
+	/* Another process knows them all too. */
+	assert_int_equal(wire_resume(words.wire, &words_owner), 0);
+	for (int i = 0; i < MAX_FDS; i++)
+		if (is_open(i) && !before[i])
+			assert_true(is_marked(words.wire, i));
+	assert_int_equal(wire_next(words.wire, words_size, &message), -EPROTO);
 	wire_close(words.wire, &words_owner);
-	for (int i = 0; i < 1024; i++)
-		assert_int_equal(is_open(i), before[i]);
+	expect_open(after);
+	close(fd);
 	words_end(&words);
 }
 
@@ -224,6 +304,104 @@ static void answers_can_bring_some(void **state)
 	words_end(&words);
 }
 
+/* Have a message answered with a descriptor. */
+static int answer_with(struct words *words, int fd)
+{
+	struct wire_message message;
+
+	send_numbered(words, 40, 0);
+	assert_int_equal(wire_receive(words->wire, &words_owner), 0);
+	assert_int_equal(wire_next(words->wire, words_size, &message), 1);
+	wire_answer(words->wire)[0] = 7;
+	return wire_answered(words->wire, &words_owner, &message, 1, &fd, fd >= 0, false);
+}
+
+static void take(int client, bool with_fd)
+{
+	alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))];
+	unsigned char byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr header = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = control,
+				.msg_controllen = sizeof(control)};
+	const struct cmsghdr *cmsg;
+	int fd;
+
+	assert_int_equal(recvmsg(client, &header, MSG_DONTWAIT), 1);
+	cmsg = CMSG_FIRSTHDR(&header);
+	assert_int_equal(cmsg != NULL, with_fd);
+	if (!cmsg)
+		return;
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	close(fd);
+}
+
+/* A peer has what was sent with one answer before the next may bring more; others do not wait for it. */
+static void an_answer_with_some_waits_until_those_before_were_taken(void **state)
+{
+	struct words words = words_start(WIRE_STREAM);
+	const int fd = numbered_fd(5);
+	const int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = {.events = EPOLLOUT | EPOLLET};
+	struct wire_message message;
+
+	(void)state;
+	assert_int_equal(answer_with(&words, fd), 0);
+	assert_false(wire_has_taken_all(words.wire));
+	assert_int_equal(answer_with(&words, -1), 0); /* without it goes out all the same */
+	assert_int_equal(wire_events(words.wire), EPOLLIN);
+	assert_int_equal(answer_with(&words, fd), -EAGAIN);
+	assert_true(wire_is_answering(words.wire));
+	assert_true(wire_has_work(words.wire));
+	assert_int_equal(wire_events(words.wire), EPOLLOUT | EPOLLET);
+	/* There is room all the time, but only each read is an event. */
+	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, words.wire->fd, &event), 0);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 1);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 0);
+	send_numbered(&words, 40, 0);
+	assert_int_equal(wire_receive(words.wire, &words_owner), 0);
+	assert_int_equal(wire_next(words.wire, words_size, &message), 0);
+	take(words.client, true);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 1);
+	assert_int_equal(wire_flush(words.wire), -EAGAIN);
+	assert_int_equal(recv(words.client, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT), 1);
+	take(words.client, false);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 1);
+	assert_int_equal(wire_flush(words.wire), 0);
+	assert_int_equal(wire_events(words.wire), EPOLLIN);
+	assert_int_equal(wire_next(words.wire, words_size, &message), 1);
+	take(words.client, true);
+	assert_true(wire_has_taken_all(words.wire));
+	close(epoll);
+	close(fd);
+	words_end(&words);
+}
+
+/* While it parts: each shutdown is an event, which would never end if one led to the next. */
+static void one_that_does_not_take_them_is_shut_down_once(void **state)
+{
+	struct words words = words_start(WIRE_STREAM);
+	const int fd = numbered_fd(5);
+	const int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = {.events = EPOLLOUT | EPOLLET};
+
+	(void)state;
+	assert_int_equal(answer_with(&words, fd), 0);
+	wire_shut_down(words.wire);
+	assert_false(wire_has_taken_all(words.wire));
+	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, words.wire->fd, &event), 0);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 1);
+	wire_shut_down(words.wire);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 0);
+	take(words.client, true);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 1);
+	assert_true(wire_has_taken_all(words.wire));
+	close(epoll);
+	close(fd);
+	words_end(&words);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,8 +409,11 @@ int main(void)
 		cmocka_unit_test(a_full_ring_does_not_mix_them_up),
 		cmocka_unit_test(in_mid_message_they_end_it_and_are_closed),
 		cmocka_unit_test(too_many_end_it_and_are_closed),
+		cmocka_unit_test(as_many_more_in_mid_message_are_closed_too),
 		cmocka_unit_test(with_an_empty_packet_they_are_closed),
 		cmocka_unit_test(answers_can_bring_some),
+		cmocka_unit_test(an_answer_with_some_waits_until_those_before_were_taken),
+		cmocka_unit_test(one_that_does_not_take_them_is_shut_down_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

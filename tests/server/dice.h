@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Numbers that look random and are the same in each run: xorshift64. */
-#ifndef CROSSVM_TESTS_WIRE_DICE_H
-#define CROSSVM_TESTS_WIRE_DICE_H
+#ifndef CROSSVM_TESTS_SERVER_DICE_H
+#define CROSSVM_TESTS_SERVER_DICE_H
 
 #include <stdint.h>
 

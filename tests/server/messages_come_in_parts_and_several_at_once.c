@@ -88,6 +88,37 @@ static void a_peer_that_goes_is_noticed_after_its_messages(void **state)
 	words_end(&words);
 }
 
+/* It died with an answer unread, which the kernel tells first, and once: before what it had sent. */
+static void a_peer_that_dies_before_it_reads_is_heard_to_its_end(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		struct words words = words_start(kind ? WIRE_PACKETS : WIRE_STREAM);
+		const wire_size_fn size_of = kind ? NULL : words_size;
+		const uint32_t size = 4;
+		struct wire_message message;
+		unsigned int seen = 0;
+		int received;
+
+		assert_int_equal(words_send(words.client, &size, 4, -1), 4);
+		assert_int_equal(wire_receive(words.wire, &words_owner), 0);
+		assert_int_equal(wire_next(words.wire, size_of, &message), 1);
+		wire_answer(words.wire)[0] = 7;
+		assert_int_equal(
+			wire_answered(words.wire, &words_owner, &message, 1, NULL, 0, false), 0);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(words_send(words.client, &size, 4, -1), 4);
+		close(words.client);
+		words.client = -1;
+		while ((received = wire_receive(words.wire, &words_owner)) == 0)
+			for (; wire_next(words.wire, size_of, &message) == 1; seen++)
+				wire_done(words.wire, &words_owner, &message);
+		assert_int_equal(seen, 3);
+		assert_int_equal(received, -ECONNRESET);
+		words_end(&words);
+	}
+}
+
 /* A peer that does not read its answers is not served further, and costs nobody anything. */
 static void an_answer_that_does_not_go_out_stops_its_peer_only(void **state)
 {
@@ -172,6 +203,7 @@ int main(void)
 		cmocka_unit_test(any_cut_gives_the_same_messages),
 		cmocka_unit_test(a_size_that_cannot_be_ends_it),
 		cmocka_unit_test(a_peer_that_goes_is_noticed_after_its_messages),
+		cmocka_unit_test(a_peer_that_dies_before_it_reads_is_heard_to_its_end),
 		cmocka_unit_test(an_answer_that_does_not_go_out_stops_its_peer_only),
 		cmocka_unit_test(one_packet_is_one_message),
 	};

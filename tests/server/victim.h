@@ -3,8 +3,8 @@
  * A process that shares its descriptors with the test, and its memory mappings that are shared, and
  * is killed (SIGKILL) at an exact point: after so many system calls, and then so many instructions.
  */
-#ifndef CROSSVM_TESTS_WIRE_VICTIM_H
-#define CROSSVM_TESTS_WIRE_VICTIM_H
+#ifndef CROSSVM_TESTS_SERVER_VICTIM_H
+#define CROSSVM_TESTS_SERVER_VICTIM_H
 
 #include <assert.h>
 #include <sched.h>

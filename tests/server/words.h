@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A toy protocol for the tests of wire/: a message is its size in 32 bits, then that many bytes less
+ * A toy protocol for the tests of server/wire.h: a message is its size in 32 bits, then that many bytes less
  * four. And a struct wire between two sockets in shared memory.
  */
-#ifndef CROSSVM_TESTS_WIRE_WORDS_H
-#define CROSSVM_TESTS_WIRE_WORDS_H
+#ifndef CROSSVM_TESTS_SERVER_WORDS_H
+#define CROSSVM_TESTS_SERVER_WORDS_H
 
 #include <assert.h>
 #include <errno.h>

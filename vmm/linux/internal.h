@@ -152,7 +152,7 @@ struct host_connection {
 };
 
 /* Go on after another process: what it may not have told the guest is told. */
-void connection_resume(struct host_connection *connection);
+void connection_resume(struct host_connection *h);
 
 /* frames.c */
 

@@ -6,26 +6,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <crossvm/name.h>
+
 #include "vmm/linux/internal.h"
-
-static bool is_name(const char *name)
-{
-	const size_t length = name ? strlen(name) : 0;
-
-	return length >= 1 && length <= CROSSVM_NAME_MAX && name[0] != '.' && name[0] != '-' &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
-		       length;
-}
 
 static int check(const struct crossvm_host *host, const struct crossvm_vm_options *options)
 {
+	const char *name = options->name ? options->name : "";
+	const char *wrong = crossvm_name_wrong(name);
 	struct stat status;
 
-	if (!is_name(options->name)) {
-		server_log(&host->server->log, CROSSVM_LOG_ERROR,
-			   "a VM cannot be named \"%s\": give 1 to %u of A-Z a-z 0-9 _ . -, not "
-			   "beginning with . or -",
-			   options->name ? options->name : "", CROSSVM_NAME_MAX);
+	if (wrong) {
+		server_log(
+			&host->server->log, CROSSVM_LOG_ERROR,
+			"a VM cannot be named \"%s\": the name %s; give 1 to %u of A-Z a-z 0-9 _ . "
+			"-, not beginning with . or -",
+			name, wrong, CROSSVM_NAME_MAX);
 		return -EINVAL;
 	}
 	for (const struct crossvm_vm *vm = host->vms; vm; vm = vm->next)
