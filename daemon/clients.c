@@ -173,11 +173,14 @@ static int apply(struct client *client, unsigned int *budget)
 static int serve(struct client *client, unsigned int *budget)
 {
 	struct wire *wire = &client->state->wire;
-	int result = wire_flush(wire);
+	int result = 0;
 
+	if (wire_is_answering(wire))
+		result = wire_flush(wire);
 	if (result)
 		return result == -EAGAIN ? 0 : result;
-	result = apply(client, budget);
+	if (!wire_is_empty(wire))
+		result = apply(client, budget);
 	if (result || *budget == 0 || wire_is_answering(wire))
 		return result;
 	result = wire_receive(wire, &client->owner);
@@ -190,6 +193,8 @@ static unsigned int client_ready(void *context, uint32_t events, unsigned int bu
 {
 	struct client *client = context;
 	struct watches *watches = client->clients->server->watches;
+	const struct wire *wire = &client->state->wire;
+	const bool was_answering = wire_is_answering(wire);
 	unsigned int left = budget;
 	int result;
 
@@ -201,11 +206,12 @@ static unsigned int client_ready(void *context, uint32_t events, unsigned int bu
 	result = serve(client, &left);
 	/* If it has gone already, there is nothing to wait for. */
 	if (result == -ENOBUFS && !(events & EPOLLHUP))
-		watches_pause(watches, client->state->wire.fd);
-	else if (result < 0 || watch_client(client, wire_events(&client->state->wire)) != 0)
+		watches_pause(watches, wire->fd);
+	else if (result < 0 || (wire_is_answering(wire) != was_answering &&
+				watch_client(client, wire_events(wire)) != 0))
 		part(client);
 	else if (result > 0)
-		watches_again(watches, client->state->wire.fd);
+		watches_again(watches, wire->fd);
 	return budget - left;
 }
 

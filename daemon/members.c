@@ -50,7 +50,7 @@ static void vm_changed(void *context, uint32_t state)
 
 static void interrupt_vm(struct route_member *member)
 {
-	crossvm_platform.interrupt(crossvm_vmm_find(member->vm, member->connection->id));
+	crossvm_platform.interrupt(member->vm_connection);
 }
 
 static const struct crossvm_connection_callbacks callbacks = {
@@ -217,9 +217,12 @@ static int install_vm(struct daemon *daemon, size_t index)
 	if (!error && crossvm_connections_init(vm->vm, 0, options, (int)vm->num_members,
 					       crossvm_vm_pci(vm->vm), crossvm_host_alloc_irq) != 0)
 		error = -EINVAL;
-	for (size_t i = 0; !error && i < vm->num_members; i++)
-		vm->members[i]->device =
-			&crossvm_vmm_find(vm->vm, vm->members[i]->connection->id)->device;
+	for (size_t i = 0; !error && i < vm->num_members; i++) {
+		struct route_member *member = vm->members[i];
+
+		member->vm_connection = crossvm_vmm_find(vm->vm, member->connection->id);
+		member->device = &member->vm_connection->device;
+	}
 	return error;
 }
 

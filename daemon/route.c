@@ -29,23 +29,18 @@ static void set(_Atomic uint64_t *value, uint64_t to)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-static uint64_t emitted_by(const struct route_member *member)
+/* Add up what the arena says, as a process before may have left it. */
+static void sum_up(struct route_connection *connection)
 {
-	const size_t count = member->vm != NULL ? 1 : ROUTE_MAX_OPENS;
-	uint64_t sum = 0;
+	connection->emitted = 0;
+	for (size_t i = 0; i < connection->num_members; i++) {
+		struct route_member *member = &connection->members[i];
 
-	for (size_t i = 0; i < count; i++)
-		sum += get(&member->state->sources[i].emitted);
-	return sum;
-}
-
-static uint64_t emitted_by_all(const struct route_connection *connection)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < connection->num_members; i++)
-		sum += emitted_by(&connection->members[i]);
-	return sum;
+		member->emitted = 0;
+		for (size_t j = 0; j < ROUTE_MAX_OPENS; j++)
+			member->emitted += get(&member->state->sources[j].emitted);
+		connection->emitted += member->emitted;
+	}
 }
 
 /* Who is to be told. */
@@ -87,12 +82,18 @@ static void tell_all(struct route_connection *connection, struct route_sender *s
 void route_emit(struct route_member *member, size_t source, uint64_t message)
 {
 	struct route_source *from = &member->state->sources[source];
+	const uint64_t before = get(&from->emitted);
+	uint64_t after = before + 1;
 
 	if (get(&from->message) != message) {
-		set(&from->after, get(&from->emitted) + 1);
+		set(&from->after, after);
 		set(&from->message, message);
+	} else {
+		after = get(&from->after);
 	}
-	set(&from->emitted, get(&from->after));
+	set(&from->emitted, after);
+	member->emitted += after - before;
+	member->connection->emitted += after - before;
 	tell_all(member->connection, member->sender);
 }
 
@@ -164,15 +165,15 @@ static unsigned int tell(struct route_member *member, uint64_t total)
 /* @return the work that it took. */
 static unsigned int tell_some(struct route_connection *connection)
 {
-	const uint64_t total = emitted_by_all(connection);
 	unsigned int work = 0;
 
 	while (connection->untold > 0 && work < SENDER_WORK) {
 		struct route_member *member = &connection->members[connection->next_member];
 
-		connection->next_member = (connection->next_member + 1) % connection->num_members;
+		if (++connection->next_member == connection->num_members)
+			connection->next_member = 0;
 		connection->untold--;
-		work += tell(member, total - emitted_by(member));
+		work += tell(member, connection->emitted - member->emitted);
 	}
 	return work;
 }
@@ -220,6 +221,7 @@ void route_resume(struct route *route)
 	for (size_t i = 0; i < route->num_connections; i++) {
 		struct route_connection *connection = &route->connections[i];
 
+		sum_up(connection);
 		for (size_t j = 0; j < connection->num_members; j++)
 			connection->members[j].untold = UINT64_MAX;
 		tell_all(connection, connection->members[0].sender);

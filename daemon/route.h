@@ -52,6 +52,7 @@ struct route_member_state {
 };
 
 struct route_connection;
+struct crossvm_vmm_connection;
 struct daemon;
 
 struct route_member {
@@ -59,9 +60,10 @@ struct route_member {
 	uint32_t id; /* in the connection, from 0 */
 	uint32_t access;
 	const char *name;
-	struct daemon *daemon; /* whose member it is; of no interest here */
-	vm_t *vm;              /* NULL: a component */
-	size_t index;          /* of the VM, or the component, in the system file */
+	struct daemon *daemon;                        /* whose member it is; of no interest here */
+	vm_t *vm;                                     /* NULL: a component */
+	struct crossvm_vmm_connection *vm_connection; /* the VM's end */
+	size_t index; /* of the VM, or the component, in the system file */
 	struct crossvm_device *device;
 	/* Have the member look at its device. */
 	void (*interrupt)(struct route_member *member);
@@ -69,6 +71,7 @@ struct route_member {
 	struct route_member_state *state;
 	struct component_member *component; /* NULL: a VM */
 	uint64_t untold;                    /* by member id, whose state it may not know */
+	uint64_t emitted;                   /* by all its sources; a copy of what the arena says */
 };
 
 /* Who has members: a VM or a component. What it causes is done in its turn. */
@@ -89,6 +92,7 @@ struct route_connection {
 	struct crossvm_doorbell *doorbell; /* NULL: none */
 	struct route_member *members;
 	size_t num_members;
+	uint64_t emitted; /* by all members */
 	struct route *route;
 
 	/* Members that are still to be told: so many, from the next one on. */

@@ -194,6 +194,11 @@ void guard_remove(const void *address)
 	memmove(mapping, mapping + 1, (guard.count - place) * sizeof(*mapping));
 }
 
+bool guard_has_notes(void)
+{
+	return guard.has_notes;
+}
+
 bool guard_take_note(struct guard_note *note)
 {
 	if (!guard.has_notes)

@@ -62,5 +62,7 @@ struct guard_note {
  * @return false if there is nothing to tell (any more). Costs next to nothing then.
  */
 bool guard_take_note(struct guard_note *note);
+/* Whether there may be one. */
+bool guard_has_notes(void);
 
 #endif

@@ -106,7 +106,7 @@ void server_destroy(struct server *server)
 }
 
 /* Somebody has taken memory away that we share with it, and there was none to replace it. */
-static void tell_guard_notes(struct server *server)
+__attribute__((noinline)) static void tell_guard_notes(struct server *server)
 {
 	struct guard_note note;
 
@@ -130,7 +130,8 @@ int server_turn(struct server *server, int timeout_ms)
 	const int served = watches_turn(server->watches, timeout_ms);
 	const bool closed = closing_flush(&server->closing);
 
-	tell_guard_notes(server);
+	if (guard_has_notes())
+		tell_guard_notes(server);
 	/*
 	 * While descriptors wait to be closed, the tombstones tell when there are some again. Without that,
 	 * try when others were served. What was paused in this turn waits for the next, or it would never.

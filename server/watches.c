@@ -265,16 +265,17 @@ static int serve_again(struct watches *watches)
 
 static int serve_ready(struct watches *watches, int count)
 {
-	const unsigned int first = (unsigned int)(watches->turn % (unsigned int)count);
+	int next = (int)(watches->turn % (unsigned int)count);
 	int served = 0;
 
 	/* Beginning elsewhere each time: what is behind an owner's limit is not so for ever. */
 	for (int i = 0; i < count; i++) {
-		const struct epoll_event *event =
-			&watches->events[(first + (unsigned int)i) % (unsigned int)count];
+		const struct epoll_event *event = &watches->events[next];
 		const int fd = (int)(uint32_t)event->data.u64;
 		struct watch *watch = find(watches, fd);
 
+		if (++next == count)
+			next = 0;
 		if (watch && watch->serial == event->data.u64 >> 32)
 			served += serve(watches, fd, watch, event->events);
 	}

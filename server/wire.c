@@ -251,13 +251,6 @@ static const unsigned char *linear(struct wire *wire, uint32_t at, uint32_t byte
 	return wire->ring + begin;
 }
 
-bool wire_is_answering(const struct wire *wire)
-{
-	return atomic_load_explicit(&wire->tx_progress, memory_order_relaxed) ==
-		       atomic_load_explicit(&wire->progress, memory_order_relaxed) &&
-	       wire->tx.base + wire->tx.moved < wire->tx_bytes;
-}
-
 /*
  * Descriptors arrive with the first byte of what the peer sent in one call, and the kernel ends a
  * receive behind it: they belong to the last message that begins in that receive.
@@ -280,7 +273,8 @@ static int find_fds(const struct wire *wire, uint32_t begin, uint32_t size,
 	return 0;
 }
 
-int wire_next(struct wire *wire, wire_size_fn size_of, struct wire_message *message)
+__attribute__((noinline)) static int next(struct wire *wire, wire_size_fn size_of,
+					  struct wire_message *message)
 {
 	const uint64_t progress = atomic_load_explicit(&wire->progress, memory_order_relaxed);
 	const uint32_t begin = (uint32_t)(progress >> 16);
@@ -305,6 +299,14 @@ int wire_next(struct wire *wire, wire_size_fn size_of, struct wire_message *mess
 	message->id = progress;
 	message->step = progress & UINT16_MAX;
 	return find_fds(wire, begin, (uint32_t)size, message) ? -EPROTO : 1;
+}
+
+int wire_next(struct wire *wire, wire_size_fn size_of, struct wire_message *message)
+{
+	/* Half of all calls find nothing, and need none of what next() does on entry. */
+	if (wire_is_empty(wire) && !wire->broken)
+		return 0;
+	return next(wire, size_of, message);
 }
 
 static uint64_t progress_after(const struct wire *wire, const struct wire_message *message,

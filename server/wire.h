@@ -237,7 +237,20 @@ bool wire_has_taken_all(struct wire *wire);
 uint32_t wire_events(const struct wire *wire);
 
 /* Whether an answer is still to be sent: nothing is processed before. */
-bool wire_is_answering(const struct wire *wire);
+static inline bool wire_is_answering(const struct wire *wire)
+{
+	return atomic_load_explicit(&wire->tx_progress, memory_order_relaxed) ==
+		       atomic_load_explicit(&wire->progress, memory_order_relaxed) &&
+	       wire->tx.base + wire->tx.moved < wire->tx_bytes;
+}
+
+/* Whether all that was received has been processed. */
+static inline bool wire_is_empty(const struct wire *wire)
+{
+	const uint64_t progress = atomic_load_explicit(&wire->progress, memory_order_relaxed);
+
+	return wire->rx.base + wire->rx.moved == (uint32_t)(progress >> 16);
+}
 
 /* Whether there is something to be done before the socket tells of more. */
 bool wire_has_work(const struct wire *wire);

@@ -194,12 +194,16 @@ static int receive(struct vfio_user_session *session, const struct vfio_user_dev
 static int serve(struct vfio_user_session *session, const struct vfio_user_device *device,
 		 unsigned int *budget)
 {
-	int result = wire_flush(&session->wire);
+	const struct wire *wire = &session->wire;
+	int result = 0;
 
+	if (wire_is_answering(wire))
+		result = wire_flush(&session->wire);
 	if (result)
 		return result == -EAGAIN ? 0 : result;
-	result = serve_received(session, device, budget);
-	if (result || !*budget || wire_is_answering(&session->wire))
+	if (!wire_is_empty(wire))
+		result = serve_received(session, device, budget);
+	if (result || !*budget || wire_is_answering(wire))
 		return result;
 	result = receive(session, device);
 	if (result)

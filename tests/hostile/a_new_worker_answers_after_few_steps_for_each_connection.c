@@ -4,14 +4,7 @@
  * instructions, one by one, until a QEMU has its answer, with one, two and four times as many
  * connections.
  */
-#include "hostile.h"
-
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
+#include "steps.h"
 
 #define FEW       6u
 #define COUNTS    3u
@@ -21,48 +14,6 @@
 #define SLACK     20000u /* in which the last steps are not counted exactly */
 
 static struct vm vms[VMS][MOST];
-
-struct stepper {
-	pid_t holder;
-	pthread_barrier_t begun;
-	_Atomic bool answered;
-	uint64_t steps;
-	bool failed;
-};
-
-/* The holder runs; its next worker takes a step at a time, until there is an answer. */
-static void *step(void *context)
-{
-	struct stepper *stepper = context;
-	pid_t worker = 0;
-	int status;
-
-	stepper->failed = ptrace(PTRACE_SEIZE, stepper->holder, NULL,
-				 (long)(PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK)) != 0;
-	pthread_barrier_wait(&stepper->begun);
-	while (!stepper->failed && !atomic_load(&stepper->answered)) {
-		const pid_t pid = waitpid(-1, &status, __WALL | __WNOTHREAD);
-		const bool stopped = pid > 0 && WIFSTOPPED(status);
-		long signal = stopped && status >> 16 == 0 && WSTOPSIG(status) != SIGTRAP
-				      ? WSTOPSIG(status)
-				      : 0;
-
-		if (pid != stepper->holder && worker == 0)
-			worker = pid;
-		stepper->steps += pid == worker;
-		if (pid < 0)
-			stepper->failed = true;
-		else if (stopped)
-			ptrace(pid == worker ? PTRACE_SINGLESTEP : PTRACE_CONT, pid, NULL, signal);
-	}
-	if (worker > 0 && ptrace(PTRACE_INTERRUPT, worker, NULL, NULL) == 0 &&
-	    waitpid(worker, &status, __WALL) == worker)
-		ptrace(PTRACE_DETACH, worker, NULL, 0L);
-	if (ptrace(PTRACE_INTERRUPT, stepper->holder, NULL, NULL) == 0 &&
-	    waitpid(stepper->holder, &status, __WALL) == stepper->holder)
-		ptrace(PTRACE_DETACH, stepper->holder, NULL, 0L);
-	return NULL;
-}
 
 static void make_system(char *system, unsigned int connections)
 {
@@ -78,32 +29,11 @@ static void make_system(char *system, unsigned int connections)
 			       i);
 }
 
-static void ask_the_next(struct stepper *stepper, const struct vm *vm, pid_t worker)
-{
-	const struct vfio_user_access access = {.offset = CROSSVM_REG_TOTAL_EVENTS,
-						.region = VFIO_PCI_BAR0_REGION_INDEX,
-						.count = 4};
-	pthread_t thread;
-	char answer[36];
-
-	assert_return_code(kill(worker, SIGSTOP), errno);
-	hostile_command(vm->events, VFIO_USER_REGION_READ, 0, &access, sizeof(access), NULL, 0);
-	pthread_barrier_init(&stepper->begun, NULL, 2);
-	assert_int_equal(pthread_create(&thread, NULL, step, stepper), 0);
-	pthread_barrier_wait(&stepper->begun);
-	assert_return_code(kill(worker, SIGKILL), errno);
-	assert_int_equal(recv(vm->events, answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
-	atomic_store(&stepper->answered, true);
-	pthread_join(thread, NULL);
-	pthread_barrier_destroy(&stepper->begun);
-	assert_false(stepper->failed);
-}
-
 /* @return how many steps came before the answer. */
 static uint64_t count(struct daemon *daemon, unsigned int connections)
 {
 	static char system[MAX_BYTES];
-	struct stepper stepper = {0};
+	uint64_t steps;
 	char name[16];
 
 	make_system(system, connections);
@@ -112,12 +42,11 @@ static uint64_t count(struct daemon *daemon, unsigned int connections)
 		snprintf(name, sizeof(name), "c%u", i / VMS);
 		vms[i % VMS][i / VMS] = vm_attach(daemon, i % VMS ? "v1" : "v0", name);
 	}
-	stepper.holder = daemon->pid;
-	ask_the_next(&stepper, &vms[1][connections - 1], daemon_worker(daemon));
+	steps = steps_before_answer(daemon, &vms[1][connections - 1]);
 	for (unsigned int i = 0; i < VMS * connections; i++)
 		vm_detach(&vms[i % VMS][i / VMS]);
 	hostile_stop(daemon);
-	return stepper.steps;
+	return steps;
 }
 
 static void steps_grow_with_connections_only(void **state)

@@ -149,18 +149,20 @@ static void part(struct host_function *function)
 	}
 }
 
-/* After something was served: what it came to. */
-static void settle(struct host_function *function, int result, bool gone)
+/* After something was served, while the watch was for an answer to be sent or not: what it came to. */
+static void settle(struct host_function *function, int result, bool gone, bool was_answering)
 {
 	struct watches *watches = server_of(function)->watches;
-	const int fd = function->session->wire.fd;
+	const struct wire *wire = &function->session->wire;
+	const int fd = wire->fd;
 
 	/* If it has gone already, there is nothing to wait for. */
 	if (result == -ENOBUFS && !gone) {
 		watches_pause(watches, fd);
 		return;
 	}
-	if (result >= 0 && watch_client(function, wire_events(&function->session->wire)))
+	if (result >= 0 && wire_is_answering(wire) != was_answering &&
+	    watch_client(function, wire_events(wire)))
 		result = -ENOMEM;
 	if (result < 0)
 		part(function);
@@ -172,6 +174,7 @@ static unsigned int client_ready(void *context, uint32_t events, unsigned int bu
 {
 	struct host_function *function = context;
 	struct server *server = server_of(function);
+	const bool was_answering = wire_is_answering(&function->session->wire);
 	unsigned int left = budget;
 	int result;
 
@@ -182,7 +185,7 @@ static unsigned int client_ready(void *context, uint32_t events, unsigned int bu
 	server_serve(server, &function->session->wire);
 	result = vfio_user_serve(function->session, &function->device, &left);
 	server_served(server);
-	settle(function, result, events & EPOLLHUP);
+	settle(function, result, events & EPOLLHUP, was_answering);
 	return budget - left;
 }
 
