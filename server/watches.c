@@ -216,6 +216,16 @@ void watches_at_end(struct watches *watches, bool (*function)(void *context), vo
 	watches->at_end_context = context;
 }
 
+/* What it did beyond the one message that it was charged for already. */
+static void charge(const struct watches *watches, int fd, uint32_t serial, unsigned int more)
+{
+	const struct watch *watch = find(watches, fd);
+
+	/* The watch may have ended meanwhile, and its owner with it. */
+	if (watch && watch->serial == serial)
+		watch->owner->spent += more;
+}
+
 /* @return whether it was its owner's turn. */
 static bool serve(struct watches *watches, int fd, struct watch *watch, uint32_t events)
 {
@@ -235,10 +245,9 @@ static bool serve(struct watches *watches, int fd, struct watch *watch, uint32_t
 	}
 	events |= watch->pending;
 	watch->pending = 0;
-	spent = watch->function(watch->context, events, WATCHES_TURN_MESSAGES - owner->spent);
-	watch = find(watches, fd);
-	if (watch && watch->serial == serial)
-		watch->owner->spent += spent ? spent : 1;
+	spent = watch->function(watch->context, events, WATCHES_TURN_MESSAGES - owner->spent++);
+	if (spent > 1)
+		charge(watches, fd, serial, spent - 1);
 	return true;
 }
 
@@ -263,21 +272,28 @@ static int serve_again(struct watches *watches)
 	return served;
 }
 
+static int serve_event(struct watches *watches, const struct epoll_event *event)
+{
+	const int fd = (int)(uint32_t)event->data.u64;
+	struct watch *watch = find(watches, fd);
+
+	return watch && watch->serial == event->data.u64 >> 32 &&
+	       serve(watches, fd, watch, event->events);
+}
+
 static int serve_ready(struct watches *watches, int count)
 {
-	int next = (int)(watches->turn % (unsigned int)count);
+	int next;
 	int served = 0;
 
+	if (count == 1)
+		return serve_event(watches, watches->events);
 	/* Beginning elsewhere each time: what is behind an owner's limit is not so for ever. */
+	next = (int)(watches->turn % (unsigned int)count);
 	for (int i = 0; i < count; i++) {
-		const struct epoll_event *event = &watches->events[next];
-		const int fd = (int)(uint32_t)event->data.u64;
-		struct watch *watch = find(watches, fd);
-
+		served += serve_event(watches, &watches->events[next]);
 		if (++next == count)
 			next = 0;
-		if (watch && watch->serial == event->data.u64 >> 32)
-			served += serve(watches, fd, watch, event->events);
 	}
 	return served;
 }
