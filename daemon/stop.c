@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -46,22 +45,23 @@ bool stop_take(siginfo_t *info)
 	return signal > 0;
 }
 
-/* What a process calls itself, which can be anything; "" if it has gone or hides. */
+/*
+ * The name of a process's program, from a link: nothing is opened for it, since that would be in the
+ * descriptor table that a worker may be sorting out (server/holder.h). "" if the process has gone, or is
+ * somebody else's.
+ */
 static void read_name(pid_t pid, char *name, size_t room)
 {
 	char path[32];
+	char program[256];
+	const char *base;
 	ssize_t bytes;
-	int fd;
 
-	name[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	bytes = read(fd, name, room - 1);
-	close(fd);
-	name[bytes < 0 ? 0 : bytes] = '\0';
-	name[strcspn(name, "\n")] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	bytes = readlink(path, program, sizeof(program) - 1);
+	program[bytes < 0 ? 0 : bytes] = '\0';
+	base = strrchr(program, '/');
+	snprintf(name, room, "%.*s", (int)room - 1, base == NULL ? program : base + 1);
 	for (char *c = name; *c != '\0'; c++)
 		if (!isprint((unsigned char)*c))
 			*c = '?';

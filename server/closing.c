@@ -62,7 +62,8 @@ int closing_create(struct closing *closing, struct arena *arena, size_t max_fds)
 	closing->work = eventfd(0, EFD_CLOEXEC);
 	closing->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	closing->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	closing->tombstone = eventfd(0, EFD_CLOEXEC);
+	/* Not blocking: whoever should use one by mistake gets an error, and does not wait. */
+	closing->tombstone = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (closing->work < 0 || closing->done < 0 || closing->timer < 0 || closing->tombstone < 0)
 		return -errno;
 	return 0;

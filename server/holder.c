@@ -347,6 +347,7 @@ static void take_signals(struct holder *holder)
 			reap(holder);
 			continue;
 		}
+		by.si_code = info.ssi_code;
 		by.si_pid = (pid_t)info.ssi_pid;
 		by.si_uid = info.ssi_uid;
 		stop(holder, &by);

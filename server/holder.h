@@ -32,8 +32,7 @@ struct holder_program {
 	const char *name; /* of processes: NAME:worker, NAME:closer; 15 bytes at most */
 	/*
 	 * In a new process: give up what it does not need. A closer opens nothing, nor does the holder
-	 * from server_seal() on until it is told to stop: a worker that begins would take it for
-	 * nobody's, and have it closed.
+	 * from server_seal() on: a worker that begins would take it for nobody's, and have it closed.
 	 *
 	 * @return 0 or -errno.
 	 */
