@@ -8,7 +8,7 @@
 #define BATCH       64u /* messages in a send() */
 #define STORE_BYTES (sizeof(struct vfio_user_header) + sizeof(struct vfio_user_access) + 4)
 #define READ_BYTES  (STORE_BYTES - 4)
-#define SOCKETS     (2 * (WIDE + NARROW))
+#define SOCKETS     ((size_t)2 * (WIDE + NARROW))
 #define WAIT_MS     100
 
 /* Messages that a socket is to be sent again and again. */
@@ -58,7 +58,7 @@ static void *prepare_stores(const struct daemon *daemon, uint32_t offset, const 
 		vm_write_register(&stores->vms[i], CROSSVM_REG_CONTROL, CROSSVM_CONTROL_OPEN,
 				  false);
 	}
-	attack_read_events(stores->others, WIDE * OTHERS);
+	attack_read_events(stores->others, (size_t)WIDE * OTHERS);
 	for (unsigned int i = 0; i < BATCH; i++)
 		add(&stores->batch, VFIO_USER_REGION_WRITE, VFIO_USER_FLAGS_NO_REPLY, offset,
 		    &values[i % 2]);
@@ -114,9 +114,9 @@ static void *prepare_requests(const struct daemon *daemon)
 		else
 			snprintf(name, sizeof(name), "narrow%u", i - WIDE);
 		vm = vm_attach(daemon, "v", name);
-		requests->sockets[2 * i] =
+		requests->sockets[(size_t)2 * i] =
 			(struct pollfd){.fd = vm.events, .events = POLLIN | POLLOUT};
-		requests->sockets[2 * i + 1] =
+		requests->sockets[(size_t)2 * i + 1] =
 			(struct pollfd){.fd = vm.memory, .events = POLLIN | POLLOUT};
 	}
 	for (unsigned int i = 0; i < BATCH; i++)

@@ -194,19 +194,25 @@ static int compare(const void *left, const void *right)
 /* Clock ticks of processor time that a process and its children that have ended have had. */
 static uint64_t process_ticks(pid_t pid)
 {
-	unsigned long user = 0, system = 0, of_children[2] = {0};
+	uint64_t ticks = 0;
+	char line[512];
 	char path[64];
+	char *rest;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
-	if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu",
-		   &user, &system, &of_children[0], &of_children[1]) != 4)
-		user = system = 0;
+	/* Behind the name: eleven fields, then the four that count, its own and its children's. */
+	if (fgets(line, sizeof(line), file) && (rest = strrchr(line, ')'))) {
+		for (int skipped = 0; rest && skipped < 12; skipped++)
+			rest = strchr(rest + 1, ' ');
+		for (size_t i = 0; rest && i < 4; i++)
+			ticks += strtoull(rest, &rest, 10);
+	}
 	fclose(file);
-	return user + system + of_children[0] + of_children[1];
+	return ticks;
 }
 
 static uint64_t daemon_ticks(const struct daemon *daemon)
@@ -224,9 +230,12 @@ static uint64_t daemon_ticks(const struct daemon *daemon)
 
 static void print(const struct attack *attack, uint64_t *reads, size_t count, double load)
 {
+	const size_t middle = count / 2;
+	const size_t late = count - 1 - count / 100;
+
 	qsort(reads, count, sizeof(*reads), compare);
 	printf("%s reads %zu median %.1f p99 %.1f max %.1f load %.0f\n", attack->name, count,
-	       (double)reads[count / 2] / 1e3, (double)reads[count - 1 - count / 100] / 1e3,
+	       (double)reads[middle] / 1e3, (double)reads[late] / 1e3,
 	       (double)reads[count - 1] / 1e3, load);
 	fflush(stdout);
 }
@@ -276,9 +285,9 @@ int main(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "r:t:")) != -1) {
 		if (option == 'r')
-			rounds = atoi(optarg);
+			rounds = (int)strtol(optarg, NULL, 10);
 		else if (option == 't')
-			bench.ms = (unsigned int)atoi(optarg);
+			bench.ms = (unsigned int)strtoul(optarg, NULL, 10);
 		else
 			return 2;
 	}

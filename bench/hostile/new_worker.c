@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "ir:")) != -1) {
 		if (option == 'r')
-			rounds = atoi(optarg);
+			rounds = (int)strtol(optarg, NULL, 10);
 		else if (option == 'i')
 			steps = true;
 		else

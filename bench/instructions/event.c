@@ -50,15 +50,17 @@ static void step(struct stepper *stepper)
 static bool waits_next(const struct stepper *stepper, unsigned long *address)
 {
 	struct user_regs_struct registers;
+	void *where;
 
 	if (ptrace(PTRACE_GETREGS, stepper->worker, NULL, &registers) != 0)
 		err(1, "PTRACE_GETREGS");
 	*address = registers.rip;
 	if (registers.rax != SYS_epoll_wait && registers.rax != SYS_epoll_pwait)
 		return false;
-	return ((unsigned long)ptrace(PTRACE_PEEKTEXT, stepper->worker, (void *)registers.rip,
-				      NULL) &
-		0xffff) == SYSCALL;
+	/* As ptrace() wants it. */
+	where = (void *)registers.rip; // NOLINT(performance-no-int-to-ptr)
+	return ((unsigned long)ptrace(PTRACE_PEEKTEXT, stepper->worker, where, NULL) & 0xffff) ==
+	       SYSCALL;
 }
 
 /* From a wait to the next one. */
