@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/stop.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 static sigset_t signals(void)
 {
@@ -45,32 +42,9 @@ bool stop_take(siginfo_t *info)
 	return signal > 0;
 }
 
-/*
- * The name of a process's program, from a link: nothing is opened for it, since that would be in the
- * descriptor table that a worker may be sorting out (server/holder.h). "" if the process has gone, or is
- * somebody else's.
- */
-static void read_name(pid_t pid, char *name, size_t room)
-{
-	char path[32];
-	char program[256];
-	const char *base;
-	ssize_t bytes;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	bytes = readlink(path, program, sizeof(program) - 1);
-	program[bytes < 0 ? 0 : bytes] = '\0';
-	base = strrchr(program, '/');
-	snprintf(name, room, "%.*s", (int)room - 1, base == NULL ? program : base + 1);
-	for (char *c = name; *c != '\0'; c++)
-		if (!isprint((unsigned char)*c))
-			*c = '?';
-}
-
 void stop_reason(const siginfo_t *info, char text[STOP_REASON_BYTES])
 {
 	const char *signal = info->si_signo == SIGINT ? "SIGINT" : "SIGTERM";
-	char name[32];
 
 	/* Only a process leaves its id; 0 is one of another PID namespace. */
 	if (info->si_code > 0) {
@@ -83,8 +57,7 @@ void stop_reason(const siginfo_t *info, char text[STOP_REASON_BYTES])
 			 info->si_uid);
 		return;
 	}
-	read_name(info->si_pid, name, sizeof(name));
-	snprintf(text, STOP_REASON_BYTES, "%s from process %d%s%s%s, user %u", signal,
-		 (int)info->si_pid, name[0] == '\0' ? "" : " (", name, name[0] == '\0' ? "" : ")",
+	/* Not its name: to look that up would open a file, which the holder must not (server/holder.h). */
+	snprintf(text, STOP_REASON_BYTES, "%s from process %d, user %u", signal, (int)info->si_pid,
 		 info->si_uid);
 }

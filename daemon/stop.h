@@ -23,8 +23,7 @@ bool stop_take(siginfo_t *info);
 #define STOP_REASON_BYTES 128
 
 /*
- * Say which signal it was and who sent it: "SIGTERM from process 123 (bash), user 0", with the program's
- * name if this process may know it. Opens nothing.
+ * Say which signal it was and who sent it: "SIGTERM from process 123, user 0". Opens nothing.
  */
 void stop_reason(const siginfo_t *info, char text[STOP_REASON_BYTES]);
 

@@ -134,7 +134,7 @@ is ActiveState inactive || fail "it is $(property ActiveState)"
 is Result success || fail "it has ended by $(property Result)"
 [ ! -e /run/crossvm ] || fail "the folder is still there: $(ls -lA /run/crossvm)"
 [ ! -e "$cgroup/cgroup.procs" ] || [ -z "$(cat "$cgroup/cgroup.procs")" ] || fail "processes are left"
-until_true in_journal 'told to stop by SIGTERM from process 1 (systemd), user 0'
+until_true in_journal 'told to stop by SIGTERM from process 1, user 0'
 
 doing "even if its processes stand still"
 setting TimeoutStopSec=3s
