@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "server/listener.h"
+#include "tests/scratch.h"
 
-static char directory[] = "/tmp/crossvm-test-XXXXXX";
 static char path[64];
 
 static int listen_here(struct listener *listener)
@@ -179,18 +179,12 @@ static void the_socket_is_as_open_as_it_must_be(void **state)
 
 static int make_directory(void **state)
 {
+	char directory[SCRATCH_BYTES];
+
 	(void)state;
-	if (!mkdtemp(directory))
-		return -1;
+	scratch_make(directory);
 	snprintf(path, sizeof(path), "%s/socket", directory);
 	return 0;
-}
-
-static int remove_directory(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(directory);
 }
 
 int main(void)
@@ -205,5 +199,5 @@ int main(void)
 		cmocka_unit_test(the_socket_is_as_open_as_it_must_be),
 	};
 
-	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+	return cmocka_run_group_tests(tests, make_directory, NULL);
 }

@@ -14,11 +14,11 @@
 #include <cmocka.h>
 
 #include "server/listener.h"
+#include "tests/scratch.h"
 
 #define USER  54321
 #define GROUP 54322
 
-static char directory[] = "/tmp/crossvm-test-XXXXXX";
 static char path[64];
 
 /* Connect as somebody else; the process stays until it is disconnected or told to go. */
@@ -150,18 +150,12 @@ static void the_overflow_user_is_never_anybody(void **state)
 
 static int make_directory(void **state)
 {
-	(void)state;
-	if (!mkdtemp(directory) || chmod(directory, 0755))
-		return -1;
-	snprintf(path, sizeof(path), "%s/socket", directory);
-	return 0;
-}
+	char directory[SCRATCH_BYTES];
 
-static int remove_directory(void **state)
-{
 	(void)state;
-	unlink(path);
-	return rmdir(directory);
+	scratch_make(directory);
+	snprintf(path, sizeof(path), "%s/socket", directory);
+	return chmod(directory, 0755);
 }
 
 int main(void)
@@ -177,5 +171,5 @@ int main(void)
 		fprintf(stderr, "skipped: only root can be somebody else\n");
 		return 77;
 	}
-	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+	return cmocka_run_group_tests(tests, make_directory, NULL);
 }

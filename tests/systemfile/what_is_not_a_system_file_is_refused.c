@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "support.h"
+#include "tests/scratch.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -110,19 +111,17 @@ static void yaml_beyond_what_a_system_file_needs(void **state)
 
 static int make_directory(void **state)
 {
-	static char path[] = "/tmp/crossvm-test-XXXXXX";
+	static char path[SCRATCH_BYTES];
 
-	*state = mkdtemp(path);
-	return *state == NULL;
+	scratch_make(path);
+	*state = path;
+	return 0;
 }
 
 static int remove_directory(void **state)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/file", (const char *)*state);
-	unlink(path);
-	return rmdir(*state);
+	scratch_remove(*state);
+	return 0;
 }
 
 static void assert_unreadable(const char *path, int error, const char *reason)
