@@ -99,10 +99,9 @@ static unsigned int signal_came(void *context, uint32_t events, unsigned int bud
 	else
 		server_log(&worker->server->log, CROSSVM_LOG_WARNING,
 			   "process %u of user %u has sent %s to the worker, which ignores it; to "
-			   "stop "
-			   "crossvmd, send it to process %d",
+			   "stop %s, send it to process %d",
 			   info.ssi_pid, info.ssi_uid, strsignal((int)info.ssi_signo),
-			   (int)worker->holder);
+			   worker->program->name, (int)worker->holder);
 	return 1;
 }
 
