@@ -45,6 +45,8 @@ struct closing_state {
 	struct entry entries[];
 };
 
+const struct closing closing_none = {.work = -1, .done = -1, .timer = -1, .tombstone = -1};
+
 size_t closing_bytes(size_t max_fds)
 {
 	return sizeof(struct closing_state) + max_fds * sizeof(struct entry);
@@ -52,7 +54,7 @@ size_t closing_bytes(size_t max_fds)
 
 int closing_create(struct closing *closing, struct arena *arena, size_t max_fds)
 {
-	*closing = (struct closing){.work = -1, .done = -1, .timer = -1, .tombstone = -1};
+	*closing = closing_none;
 	closing->state = arena_allocate(arena, closing_bytes(max_fds));
 	if (!closing->state)
 		return -ENOMEM;
@@ -83,7 +85,7 @@ void closing_destroy(struct closing *closing)
 	close_if_open(closing->done);
 	close_if_open(closing->timer);
 	close_if_open(closing->tombstone);
-	*closing = (struct closing){.work = -1, .done = -1, .timer = -1, .tombstone = -1};
+	*closing = closing_none;
 }
 
 static void signal_eventfd(int fd)

@@ -55,6 +55,9 @@ struct closing {
 	bool marked; /* changes: in this turn something was */
 };
 
+/* Before closing_create() and after closing_destroy(), which may be called on it. */
+extern const struct closing closing_none;
+
 /* What it takes of the arena. */
 size_t closing_bytes(size_t max_fds);
 

@@ -70,14 +70,13 @@ int server_create(struct server *server, const struct server_log *log, size_t ar
 {
 	int error;
 
-	*server =
-		(struct server){.log = *log,
-				.rules = peer_rules_read(),
-				.max_fds = max_fds,
-				.descriptors = -1,
-				.signals = -1,
-				.standstill = -1,
-				.closing = {.work = -1, .done = -1, .timer = -1, .tombstone = -1}};
+	*server = (struct server){.log = *log,
+				  .rules = peer_rules_read(),
+				  .max_fds = max_fds,
+				  .descriptors = -1,
+				  .signals = -1,
+				  .standstill = -1,
+				  .closing = closing_none};
 	error = create(server, arena_bytes);
 	if (error)
 		server_log(log, CROSSVM_LOG_ERROR, "cannot make what a server needs: %s",
@@ -98,11 +97,8 @@ void server_destroy(struct server *server)
 		close(server->signals);
 	if (server->standstill >= 0)
 		close(server->standstill);
-	*server =
-		(struct server){.descriptors = -1,
-				.signals = -1,
-				.standstill = -1,
-				.closing = {.work = -1, .done = -1, .timer = -1, .tombstone = -1}};
+	*server = (struct server){
+		.descriptors = -1, .signals = -1, .standstill = -1, .closing = closing_none};
 }
 
 /* Somebody has taken memory away that we share with it, and there was none to replace it. */
